@@ -1,0 +1,3 @@
+//! pathjitter
+#![forbid(unsafe_code)]
+fn main() {}
