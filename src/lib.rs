@@ -6,6 +6,7 @@ pub mod engine;
 pub mod net;
 pub mod outcome;
 pub mod report;
+pub mod schedule;
 pub mod series;
 pub mod stats;
 pub mod sys;

@@ -1,0 +1,611 @@
+//! The life of every probe, whatever carries it: due, sent, answered or not, settled.
+//!
+//! Pure: time is an argument, packets are the caller's. Call order per turn of the caller's loop:
+//! [`handle_answer`](Prober::handle_answer) for everything that arrived, then [`handle_deadline`](Prober::handle_deadline) with a
+//! moment before which all arrivals have been handled, then [`poll_due`](Prober::poll_due) until `None`, each followed by
+//! [`handle_sent`](Prober::handle_sent) or [`handle_send_error`](Prober::handle_send_error); [`poll_event`](Prober::poll_event)
+//! at any time. Memory is bounded by series: a ring of the latest probes each.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::answer::{Arrival, Judged, Measured, judge};
+use super::overflow::Overflow;
+use super::ring::{Entry, Ring, State};
+use super::syn_pacer::SynPacer;
+use super::timeouts::Timeouts;
+use crate::clock::ClockEpoch;
+use crate::outcome::{Answer, Answered, Event, Fate, InTime, Proto, SendError, StampSource, Timing, Unjudged, What};
+use crate::schedule::{Schedule, Slot, phase};
+use crate::series::Pace;
+use crate::units::{Mono, ProbeSeq, Rtt, SeriesId, Wall};
+
+/// The life of every probe of every series.
+#[derive(Debug)]
+pub struct Prober {
+    series: Vec<Progress>,
+    schedule: Schedule,
+    timeouts: Timeouts,
+    syn_pacer: SynPacer,
+    /// SYN slots that are due but wait for the pacer.
+    syn_backlog: VecDeque<Slot>,
+    overflow: [Overflow; 2],
+    events: VecDeque<Event>,
+    in_flight: u64,
+    counters: Counters,
+}
+
+/// Things that happened to the prober itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Slots that the caller came too late for.
+    pub slots_skipped: u64,
+    /// SYN-ACKs that their peer sent again because the first, or our reset, was lost. They prove nothing about the probe.
+    pub syn_ack_retransmissions: u64,
+}
+
+/// A probe that is to be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Its series.
+    pub series: SeriesId,
+    /// Its number within the series.
+    pub seq: ProbeSeq,
+    /// How long after its slot.
+    pub late_by: Duration,
+}
+
+/// What a series needs to be probed.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission {
+    /// Echo or SYN.
+    pub proto: Proto,
+    /// Interval, timeout, count.
+    pub pace: Pace,
+    /// The source of its RTTs when nothing goes wrong.
+    pub stamp: StampSource,
+    /// How many probes to remember; raised to what the pace needs.
+    pub memory: usize,
+    /// How many unanswered probes hold back a series that sends as fast as answers come.
+    pub window: u32,
+}
+
+/// The probes `offset`, `offset + every`, ... of a series: those that share a source port. `offset` is less than `every`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stride {
+    pub(super) offset: u64,
+    pub(super) every: u64,
+}
+
+/// One series under way.
+#[derive(Debug)]
+struct Progress {
+    admission: Admission,
+    ring: Ring,
+    next_seq: ProbeSeq,
+    /// All probes before this one are settled.
+    settled: ProbeSeq,
+    /// Probes that count against the number asked for.
+    spent: u64,
+    in_flight: u32,
+    /// The highest number answered so far.
+    newest_answered: Option<ProbeSeq>,
+    /// The fastest reply: where a peer's retransmissions are counted from.
+    fastest: Option<Rtt>,
+    /// Sends as fast as answers come, and has a full window.
+    parked: bool,
+}
+
+impl Prober {
+    /// A prober of nothing yet. At most `max_syn_rate` SYNs a second leave it, over all series.
+    #[must_use]
+    pub fn new(max_syn_rate: Option<u32>) -> Self {
+        Self {
+            series: Vec::new(),
+            schedule: Schedule::new(),
+            timeouts: Timeouts::default(),
+            syn_pacer: SynPacer::new(max_syn_rate),
+            syn_backlog: VecDeque::new(),
+            overflow: [Overflow::default(); 2],
+            events: VecDeque::new(),
+            in_flight: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Starts a series; its first slot lies within one interval of `now`. Ids are dense from 0 in order of admission.
+    pub fn admit(&mut self, now: Mono, admission: Admission) -> SeriesId {
+        // A caller cannot hold 2^32 series in memory.
+        let id = SeriesId::new(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
+        let pace = admission.pace;
+        let memory = admission.memory.max(outstanding(pace)).max(MIN_MEMORY);
+        self.series.push(Progress {
+            admission,
+            ring: Ring::new(memory),
+            next_seq: ProbeSeq::default(),
+            settled: ProbeSeq::default(),
+            spent: 0,
+            in_flight: 0,
+            newest_answered: None,
+            fastest: None,
+            parked: false,
+        });
+        if pace.count != Some(0) {
+            self.schedule.push(now.after(phase(id, pace.interval)), id);
+        }
+        id
+    }
+
+    /// When [`handle_deadline`](Self::handle_deadline) or [`poll_due`](Self::poll_due) next have something to do.
+    pub fn next_deadline(&mut self) -> Option<Mono> {
+        let due = self.schedule.next_due();
+        let paced = (!self.syn_backlog.is_empty()).then(|| self.syn_pacer.next_slot());
+        [due, paced, self.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// When the next probe times out.
+    pub fn next_timeout(&mut self) -> Option<Mono> {
+        let series = &self.series;
+        self.timeouts
+            .next_deadline(|probe| is_waiting(series, probe.series, probe.seq))
+    }
+
+    /// The next probe to send at `now`, if any. `isn` gives the initial sequence number of a SYN.
+    pub fn poll_due(
+        &mut self,
+        now: Mono,
+        epoch: ClockEpoch,
+        isn: impl FnOnce(SeriesId, ProbeSeq) -> u32,
+    ) -> Option<Due> {
+        let slot = self.poll_slot(now)?;
+        let progress = &mut self.series[slot.series.index()];
+        let seq = progress.next_seq;
+        progress.next_seq = seq.next();
+        progress.spent += 1;
+        progress.in_flight += 1;
+        self.in_flight += 1;
+        let isn = match progress.admission.proto {
+            Proto::Icmp => 0,
+            Proto::Tcp => isn(slot.series, seq),
+        };
+        progress.ring.insert(Entry {
+            seq,
+            sent_at: now,
+            isn,
+            epoch,
+            state: State::Sending,
+        });
+        let Pace {
+            interval,
+            timeout,
+            count,
+        } = progress.admission.pace;
+        self.timeouts.push(now, timeout, slot.series, seq);
+        if count.is_none_or(|count| progress.spent < count) {
+            if interval.is_zero() && progress.in_flight >= progress.admission.window {
+                progress.parked = true;
+            } else {
+                // A series without an interval goes to the end of the queue of now: all such series take turns.
+                let next = if interval.is_zero() {
+                    now
+                } else {
+                    slot.due.after(interval)
+                };
+                self.schedule.push(next, slot.series);
+            }
+        }
+        Some(Due {
+            series: slot.series,
+            seq,
+            late_by: now.since(slot.due),
+        })
+    }
+
+    /// The next slot whose series can send: SYNs as their pacer allows, and never over a probe that may still be answered in time.
+    fn poll_slot(&mut self, now: Mono) -> Option<Slot> {
+        loop {
+            let slot = self.poll_raw_slot(now)?;
+            self.counters.slots_skipped += slot.skipped;
+            let progress = &mut self.series[slot.series.index()];
+            match progress.ring.occupant(progress.next_seq).map(|oldest| oldest.state) {
+                Some(state) if state.is_in_flight() => {
+                    // More unanswered probes than the ring holds: only where a series outruns the pace it was admitted with.
+                    self.counters.slots_skipped += 1;
+                    let Pace { interval, timeout, .. } = progress.admission.pace;
+                    self.schedule
+                        .push(slot.due.after(interval.max(timeout / 16)), slot.series);
+                }
+                Some(State::Overdue { .. }) => {
+                    self.settle_through(slot.series, self.series[slot.series.index()].oldest_place());
+                    return Some(slot);
+                }
+                _ => return Some(slot),
+            }
+        }
+    }
+
+    fn poll_raw_slot(&mut self, now: Mono) -> Option<Slot> {
+        if !self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) {
+            return self.syn_backlog.pop_front();
+        }
+        loop {
+            let series = &self.series;
+            let slot = self
+                .schedule
+                .poll(now, |id| series[id.index()].admission.pace.interval)?;
+            match self.series[slot.series.index()].admission.proto {
+                Proto::Icmp => return Some(slot),
+                Proto::Tcp if self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) => return Some(slot),
+                Proto::Tcp => self.syn_backlog.push_back(slot),
+            }
+        }
+    }
+
+    /// The kernel took the probe.
+    pub fn handle_sent(&mut self, due: Due) {
+        let Some(entry) = self.entry_mut(due.series, due.seq) else {
+            return;
+        };
+        let sent_at = entry.sent_at;
+        // Its send stamp may be here already, where the caller reads the error queue first.
+        if entry.state == State::Sending {
+            entry.state = State::Waiting { tx: None };
+        }
+        self.emit(due.series, due.seq, sent_at, What::Sent { late_by: due.late_by });
+    }
+
+    /// The kernel refused the probe.
+    pub fn handle_send_error(&mut self, due: Due, error: SendError) {
+        let Some(entry) = self.entry_mut(due.series, due.seq) else {
+            return;
+        };
+        let sent_at = entry.sent_at;
+        entry.state = State::Done(Fate::NotSent);
+        self.emit(due.series, due.seq, sent_at, What::SendFailed(error));
+        self.leave_flight(due.series, sent_at);
+    }
+
+    /// The kernel's send stamp of a probe.
+    pub fn handle_tx_stamp(&mut self, series: SeriesId, seq: ProbeSeq, stamp: Wall) {
+        let Some(entry) = self.entry_mut(series, seq) else {
+            return;
+        };
+        match &mut entry.state {
+            State::Waiting { tx } | State::Overdue { tx } => *tx = Some(stamp),
+            State::Sending => entry.state = State::Waiting { tx: Some(stamp) },
+            State::Done(_) => {}
+        }
+    }
+
+    /// An answer that is proven to be one to the probe `seq` of `series`.
+    pub fn handle_answer(&mut self, series: SeriesId, seq: ProbeSeq, answer: Answer, arrival: Arrival) {
+        let Some(progress) = self.series.get_mut(series.index()) else {
+            return;
+        };
+        if seq >= progress.next_seq {
+            return;
+        }
+        let Some(entry) = progress.ring.get(seq).copied() else {
+            return self.emit(series, seq, arrival.at, What::LateAfterClose);
+        };
+        let was_waiting = entry.state.is_in_flight();
+        match entry.state {
+            State::Done(fate) => return self.handle_repeat(series, entry, fate),
+            State::Sending => return,
+            State::Waiting { .. } | State::Overdue { .. } => {}
+        }
+        let Judged {
+            timing,
+            user_rtt,
+            stamp_loss,
+        } = judge(&entry, &arrival, progress.admission.stamp);
+        if progress.is_retransmission(answer, timing.rtt, arrival.measured) {
+            self.counters.syn_ack_retransmissions += 1;
+            return;
+        }
+        let in_time = if timing.rtt <= Rtt::from(progress.admission.pace.timeout) {
+            InTime::Yes
+        } else {
+            InTime::Late
+        };
+        let reordered = in_time == InTime::Yes && progress.newest_answered > Some(seq);
+        let fate = match (in_time, answer) {
+            (InTime::Late, _) => Fate::Late,
+            (InTime::Yes, Answer::Reply) => Fate::Received(timing),
+            (InTime::Yes, Answer::Refused | Answer::Reset | Answer::Unreachable(_)) => Fate::Rejected,
+        };
+        progress.newest_answered = progress.newest_answered.max(Some(seq));
+        if let Fate::Received(Timing { rtt, .. }) = fate {
+            progress.fastest = Some(progress.fastest.map_or(rtt, |fastest| fastest.min(rtt)));
+        }
+        if let Some(entry) = progress.ring.get_mut(seq) {
+            entry.state = State::Done(fate);
+        }
+        if was_waiting && in_time == InTime::Late {
+            self.emit(series, seq, entry.sent_at, What::TimedOut);
+        }
+        let Arrival { ttl, bytes, .. } = arrival;
+        let answered = Answered {
+            answer,
+            timing,
+            user_rtt,
+            in_time,
+            reordered,
+            ttl,
+            bytes,
+            stamp_loss,
+        };
+        self.emit(series, seq, entry.sent_at, What::Answered(answered));
+        if was_waiting {
+            self.leave_flight(series, arrival.at);
+        } else {
+            self.settle(series);
+        }
+    }
+
+    /// The probe is lost although something came back: the peer, or this host's own stack, had to send again.
+    pub fn handle_retransmitted(&mut self, series: SeriesId, seq: ProbeSeq) {
+        self.counters.syn_ack_retransmissions += 1;
+        if let Some(entry) = self
+            .series
+            .get(series.index())
+            .and_then(|progress| progress.ring.get(seq))
+            && entry.state.is_in_flight()
+        {
+            let sent_at = entry.sent_at;
+            self.time_out(series, seq, sent_at);
+        }
+    }
+
+    /// `packets` more packets were dropped, unread, from the receive queue of this protocol at some moment before `now`.
+    pub fn handle_receive_drops(&mut self, proto: Proto, packets: u32, now: Mono) {
+        self.overflow[proto as usize].record(packets, now);
+    }
+
+    /// Times out probes. Everything that arrived before `now` must have been handled, or a stalled caller would call it lost.
+    pub fn handle_deadline(&mut self, now: Mono) {
+        loop {
+            let series = &self.series;
+            let Some(probe) = self
+                .timeouts
+                .pop_expired(now, |probe| is_waiting(series, probe.series, probe.seq))
+            else {
+                return;
+            };
+            if let Some(sent_at) = self.entry_mut(probe.series, probe.seq).map(|entry| entry.sent_at) {
+                self.time_out(probe.series, probe.seq, sent_at);
+            }
+        }
+    }
+
+    fn time_out(&mut self, id: SeriesId, seq: ProbeSeq, sent_at: Mono) {
+        let proto = self.series[id.index()].admission.proto;
+        let excused = self.overflow[proto as usize].excuses(sent_at);
+        let Some(entry) = self.entry_mut(id, seq) else { return };
+        match entry.state {
+            _ if excused => entry.state = State::Done(Fate::Unjudged(Unjudged::ReceiveOverflow)),
+            State::Waiting { tx } => entry.state = State::Overdue { tx },
+            State::Sending => entry.state = State::Overdue { tx: None },
+            State::Overdue { .. } | State::Done(_) => return,
+        }
+        if !excused {
+            self.emit(id, seq, sent_at, What::TimedOut);
+        }
+        self.leave_flight(id, sent_at);
+    }
+
+    /// Plans no further probes; those under way are still awaited.
+    pub fn stop_sending(&mut self) {
+        self.schedule.clear();
+        self.syn_backlog.clear();
+        for progress in &mut self.series {
+            progress.parked = false;
+        }
+    }
+
+    /// Whether every probe that was asked for has been sent and either answered or timed out.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.in_flight == 0 && self.schedule.next_due().is_none() && self.syn_backlog.is_empty()
+    }
+
+    /// Whether every series has sent as many probes as its pace asks for; never so for a series without end.
+    #[must_use]
+    pub fn is_complete(&self, series: SeriesId) -> bool {
+        let asked = |progress: &Progress| {
+            progress
+                .admission
+                .pace
+                .count
+                .is_some_and(|count| progress.spent >= count)
+        };
+        self.series.get(series.index()).is_some_and(asked)
+    }
+
+    /// Closes the window of every series: what is not answered by now is lost, or, where its timeout has not passed, unjudged.
+    pub fn close(&mut self) {
+        self.stop_sending();
+        for index in 0..self.series.len() {
+            let id = SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX));
+            self.settle_through(id, self.series[index].next_seq);
+            self.series[index].in_flight = 0;
+        }
+        self.in_flight = 0;
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What happened to the prober itself so far.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The newest probe of a series among those of `candidates` whose initial sequence number satisfies `wanted`.
+    pub(super) fn find_syn(
+        &self,
+        series: SeriesId,
+        candidates: Stride,
+        wanted: impl Fn(u32) -> bool,
+    ) -> Option<ProbeSeq> {
+        let progress = self.series.get(series.index())?;
+        let sent = progress.next_seq.get();
+        let behind = (sent + candidates.every - 1 - candidates.offset) % candidates.every;
+        let newest = sent.checked_sub(1 + behind)?;
+        let oldest = sent.saturating_sub(progress.ring.capacity());
+        let step = usize::try_from(candidates.every).unwrap_or(usize::MAX);
+        let entries = (oldest..=newest)
+            .rev()
+            .step_by(step)
+            .filter_map(|seq| progress.ring.get(ProbeSeq::new(seq)));
+        entries
+            .take(MAX_SYN_SEARCH)
+            .find(|entry| wanted(entry.isn))
+            .map(|entry| entry.seq)
+    }
+
+    fn handle_repeat(&mut self, series: SeriesId, entry: Entry, fate: Fate) {
+        let what = match fate {
+            Fate::Received(_) | Fate::Rejected | Fate::Late => What::Duplicate,
+            Fate::Lost | Fate::Unjudged(_) => What::LateAfterClose,
+            // An answer to a probe that never left: somebody guessed a cookie, or the kernel sent what it said it had not.
+            Fate::NotSent => return,
+        };
+        self.emit(series, entry.seq, entry.sent_at, what);
+    }
+
+    /// A probe is answered, timed out or was never sent: its series may go on, and the end of the run comes closer.
+    fn leave_flight(&mut self, id: SeriesId, now: Mono) {
+        let progress = &mut self.series[id.index()];
+        progress.in_flight = progress.in_flight.saturating_sub(1);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if progress.parked {
+            progress.parked = false;
+            self.schedule.push(now, id);
+        }
+        self.settle(id);
+    }
+
+    /// Settles, in order of sending, all probes of a series whose fate is known.
+    fn settle(&mut self, id: SeriesId) {
+        while let Some(entry) = self.series[id.index()].next_to_settle() {
+            let State::Done(fate) = entry.state else { return };
+            self.settle_one(id, entry, fate);
+        }
+    }
+
+    /// Settles all probes before `end`; what is unanswered is lost.
+    fn settle_through(&mut self, id: SeriesId, end: ProbeSeq) {
+        while self.series[id.index()].settled < end {
+            let Some(entry) = self.series[id.index()].next_to_settle() else {
+                break;
+            };
+            let fate = match entry.state {
+                State::Done(fate) => fate,
+                State::Overdue { .. } => Fate::Lost,
+                State::Sending | State::Waiting { .. } => Fate::Unjudged(Unjudged::Cut),
+            };
+            self.settle_one(id, entry, fate);
+        }
+        self.settle(id);
+    }
+
+    fn settle_one(&mut self, id: SeriesId, entry: Entry, fate: Fate) {
+        let progress = &mut self.series[id.index()];
+        progress.settled = entry.seq.next();
+        if let Some(entry) = progress.ring.get_mut(entry.seq) {
+            entry.state = State::Done(fate);
+        }
+        self.emit(id, entry.seq, entry.sent_at, What::Settled(fate));
+    }
+
+    fn entry_mut(&mut self, series: SeriesId, seq: ProbeSeq) -> Option<&mut Entry> {
+        self.series.get_mut(series.index())?.ring.get_mut(seq)
+    }
+
+    fn emit(&mut self, series: SeriesId, seq: ProbeSeq, sent_at: Mono, what: What) {
+        self.events.push_back(Event {
+            series,
+            seq,
+            sent_at,
+            what,
+        });
+    }
+}
+
+impl Progress {
+    /// The probe after the one whose place the next probe takes.
+    fn oldest_place(&self) -> ProbeSeq {
+        ProbeSeq::new((self.next_seq.get() + 1).saturating_sub(self.ring.capacity()))
+    }
+
+    fn next_to_settle(&self) -> Option<Entry> {
+        if self.settled < self.next_seq {
+            self.ring.get(self.settled).copied()
+        } else {
+            None
+        }
+    }
+
+    /// Whether a first SYN-ACK comes so long after its SYN, and at such a moment, that it is the peer's retransmission.
+    ///
+    /// A listener answers a SYN at once, and again 1, 3, 7, 15 and 31 s later (RFC 6298, section 2; `TCP_TIMEOUT_INIT`) while no
+    /// ACK or RST arrives. Its timer may run up to an eighth late (the kernel's timer wheel). The first SYN-ACK was lost then:
+    /// that is the fact to report, not a round trip of a second that no packet made.
+    fn is_retransmission(&self, answer: Answer, rtt: Rtt, measured: Measured) -> bool {
+        let raw_syn = self.admission.proto == Proto::Tcp && matches!(measured, Measured::Stamps { .. });
+        if !raw_syn || answer != Answer::Reply {
+            return false;
+        }
+        let waited = Duration::from_nanos(rtt.as_nanos());
+        let since_first = waited.saturating_sub(
+            self.fastest
+                .map_or(Duration::ZERO, |rtt| Duration::from_nanos(rtt.as_nanos())),
+        );
+        SYN_ACK_RETRANSMISSIONS
+            .iter()
+            .any(|&after| since_first >= after && since_first <= after + after / 8 + TIMER_SLACK)
+    }
+}
+
+fn is_waiting(series: &[Progress], id: SeriesId, seq: ProbeSeq) -> bool {
+    let entry = series.get(id.index()).and_then(|progress| progress.ring.get(seq));
+    entry.is_some_and(|entry| entry.state.is_in_flight())
+}
+
+/// How many probes of a series can be unanswered within their timeout.
+fn outstanding(Pace { interval, timeout, .. }: Pace) -> usize {
+    if interval.is_zero() {
+        return 0;
+    }
+    usize::try_from(timeout.as_nanos() / interval.as_nanos() + 2)
+        .unwrap_or(usize::MAX)
+        .min(MAX_MEMORY)
+}
+
+/// Enough to recognise a late answer or a duplicate some probes later.
+const MIN_MEMORY: usize = 16;
+
+/// A series never remembers more probes than this (48 MiB); plans that need more are refused before they get here.
+const MAX_MEMORY: usize = 1 << 20;
+
+/// How many probes of one source port are compared with a TCP answer.
+const MAX_SYN_SEARCH: usize = 256;
+
+/// When a listener repeats its SYN-ACK, counted from the first.
+const SYN_ACK_RETRANSMISSIONS: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(7),
+    Duration::from_secs(15),
+    Duration::from_secs(31),
+];
+
+/// What the network may add to a retransmission over the fastest round trip, beside the timer's own lateness.
+const TIMER_SLACK: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;
