@@ -59,16 +59,19 @@ pub enum Answer {
     Refused,
     /// The connection was reset after it had been accepted.
     Reset,
-    /// An ICMP destination unreachable.
+    /// An ICMP error: somebody on the path says that the probe did not reach its target.
     Unreachable(Unreachable),
 }
 
-/// An ICMP destination unreachable (type 3 of RFC 792, type 1 of RFC 4443) and the router or host that sent it.
+/// An ICMP error (RFC 792, RFC 4443) and the router or host that sent it.
+///
+/// Destination unreachable is type 3 over IPv4 and type 1 over IPv6; time exceeded (11, 3), packet too big (2 over IPv6) and
+/// parameter problem (12, 4) end a probe as surely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreachable {
     /// The sender of the error.
     pub from: IpAddr,
-    /// ICMP type, as on the wire: 3 over IPv4, 1 over IPv6.
+    /// ICMP type, as on the wire.
     pub icmp_type: u8,
     /// ICMP code, as on the wire.
     pub code: u8,
@@ -78,30 +81,35 @@ impl Unreachable {
     /// Whether a policy forbade the packet: codes 9, 10 and 13 over IPv4, 1/1 over IPv6 (also 1/5 and 1/6: policy, reject route).
     #[must_use]
     pub const fn is_prohibited(self) -> bool {
-        match self.from {
-            IpAddr::V4(_) => matches!(self.code, 9 | 10 | 13),
-            IpAddr::V6(_) => matches!(self.code, 1 | 5 | 6),
+        match (self.from, self.icmp_type) {
+            (IpAddr::V4(_), 3) => matches!(self.code, 9 | 10 | 13),
+            (IpAddr::V6(_), 1) => matches!(self.code, 1 | 5 | 6),
+            _ => false,
         }
     }
 
     /// The words that `ping` users know.
     #[must_use]
     pub const fn describe(self) -> &'static str {
-        match (self.from, self.code) {
-            (IpAddr::V4(_), 0) => "destination net unreachable",
-            (IpAddr::V4(_), 1) => "destination host unreachable",
-            (IpAddr::V4(_), 2) => "destination protocol unreachable",
-            (IpAddr::V4(_), 3) | (IpAddr::V6(_), 4) => "destination port unreachable",
-            (IpAddr::V4(_), 4) => "fragmentation needed",
-            (IpAddr::V4(_), 9) => "destination net prohibited",
-            (IpAddr::V4(_), 10) => "destination host prohibited",
-            (IpAddr::V4(_), 13) => "packet filtered",
-            (IpAddr::V6(_), 0) => "no route to destination",
-            (IpAddr::V6(_), 1) => "destination administratively prohibited",
-            (IpAddr::V6(_), 2) => "beyond scope of source address",
-            (IpAddr::V6(_), 3) => "destination address unreachable",
-            (IpAddr::V6(_), 5) => "source address failed policy",
-            (IpAddr::V6(_), 6) => "reject route to destination",
+        match (self.from, self.icmp_type, self.code) {
+            (IpAddr::V4(_), 3, 0) => "destination net unreachable",
+            (IpAddr::V4(_), 3, 1) => "destination host unreachable",
+            (IpAddr::V4(_), 3, 2) => "destination protocol unreachable",
+            (IpAddr::V4(_), 3, 3) | (IpAddr::V6(_), 1, 4) => "destination port unreachable",
+            (IpAddr::V4(_), 3, 4) => "fragmentation needed",
+            (IpAddr::V4(_), 3, 9) => "destination net prohibited",
+            (IpAddr::V4(_), 3, 10) => "destination host prohibited",
+            (IpAddr::V4(_), 3, 13) => "packet filtered",
+            (IpAddr::V6(_), 1, 0) => "no route to destination",
+            (IpAddr::V6(_), 1, 1) => "destination administratively prohibited",
+            (IpAddr::V6(_), 1, 2) => "beyond scope of source address",
+            (IpAddr::V6(_), 1, 3) => "destination address unreachable",
+            (IpAddr::V6(_), 1, 5) => "source address failed policy",
+            (IpAddr::V6(_), 1, 6) => "reject route to destination",
+            (IpAddr::V6(_), 2, _) => "packet too big",
+            (IpAddr::V4(_), 11, 0) | (IpAddr::V6(_), 3, 0) => "time to live exceeded",
+            (IpAddr::V4(_), 11, _) | (IpAddr::V6(_), 3, _) => "fragment reassembly time exceeded",
+            (IpAddr::V4(_), 12, _) | (IpAddr::V6(_), 4, _) => "parameter problem",
             _ => "destination unreachable",
         }
     }

@@ -23,7 +23,9 @@ pub(super) struct EchoMark {
 impl EchoMark {
     /// Writes the mark into the payload of an echo request; `message` begins at its ICMP header.
     pub(super) fn write(self, key: CookieKey, message: &mut [u8]) {
-        let Some(mark) = message.get_mut(HELD_ECHO_MIN_LEN..HELD_ECHO_MIN_LEN + MARK_LEN) else { return };
+        let Some(mark) = message.get_mut(HELD_ECHO_MIN_LEN..HELD_ECHO_MIN_LEN + MARK_LEN) else {
+            return;
+        };
         mark[..8].copy_from_slice(&key.echo(self.series, self.seq).to_be_bytes());
         mark[8..12].copy_from_slice(&self.series.get().to_be_bytes());
         mark[12..].copy_from_slice(&self.seq.get().to_be_bytes());
@@ -59,7 +61,10 @@ mod tests {
     #[test]
     fn a_mark_survives_the_wire_and_no_bit_of_it_can_be_changed() {
         let key = CookieKey::new([1, 2]);
-        let mark = EchoMark { series: SeriesId::new(70_000), seq: ProbeSeq::new(5_000_000_000) };
+        let mark = EchoMark {
+            series: SeriesId::new(70_000),
+            seq: ProbeSeq::new(5_000_000_000),
+        };
         let mut message = [0_u8; 40];
         mark.write(key, &mut message);
         assert_eq!(EchoMark::read(key, &message[8..]), Some(mark));
@@ -68,7 +73,11 @@ mod tests {
             forged[10 + bit / 8] ^= 1 << (bit % 8);
             assert_eq!(EchoMark::read(key, &forged[8..]), None, "bit {bit}");
         }
-        assert_eq!(EchoMark::read(CookieKey::new([1, 3]), &message[8..]), None, "another process");
+        assert_eq!(
+            EchoMark::read(CookieKey::new([1, 3]), &message[8..]),
+            None,
+            "another process"
+        );
         assert_eq!(EchoMark::read(key, &message[8..29]), None, "cut short");
     }
 

@@ -24,7 +24,11 @@ impl SourcePorts {
     pub fn new(ports: Vec<u16>, flows: u16) -> Self {
         let per_flow = ports.len() / usize::from(flows.max(1));
         let places = ports.iter().enumerate().map(|(place, &port)| (port, place)).collect();
-        Self { ports, places, per_flow }
+        Self {
+            ports,
+            places,
+            per_flow,
+        }
     }
 
     /// How many ports a flow wants so that each rests for [`REST`] between two SYNs of a series.
@@ -38,7 +42,9 @@ impl SourcePorts {
     #[must_use]
     pub fn of(&self, flow: u16, series: SeriesId, seq: ProbeSeq) -> Option<u16> {
         let turn = seq.get().wrapping_add(self.start(series)) % u64::try_from(self.per_flow).ok().filter(|&n| n > 0)?;
-        self.ports.get(usize::from(flow) * self.per_flow + usize::try_from(turn).ok()?).copied()
+        self.ports
+            .get(usize::from(flow) * self.per_flow + usize::try_from(turn).ok()?)
+            .copied()
     }
 
     /// The flow that a port belongs to, and its turn within the flow.
@@ -51,7 +57,10 @@ impl SourcePorts {
     /// The probes of a series that leave from the port whose turn in its flow is `turn`.
     pub(super) fn probes(&self, series: SeriesId, turn: u64) -> Stride {
         let every = u64::try_from(self.per_flow).unwrap_or(1).max(1);
-        Stride { offset: (turn + every - self.start(series) % every) % every, every }
+        Stride {
+            offset: (turn + every - self.start(series) % every) % every,
+            every,
+        }
     }
 
     /// Two series that probe one address and port start at different ports.
@@ -92,7 +101,11 @@ mod tests {
                 let port = ports.of(flow, series, ProbeSeq::new(seq)).unwrap();
                 let (found, turn) = ports.find(port).unwrap();
                 let Stride { offset, every } = ports.probes(series, turn);
-                assert_eq!((found, seq % every), (flow, offset), "flow {flow}, {series:?}, probe {seq}");
+                assert_eq!(
+                    (found, seq % every),
+                    (flow, offset),
+                    "flow {flow}, {series:?}, probe {seq}"
+                );
             }
         }
         assert_eq!(ports.find(60_999), None);
@@ -100,6 +113,9 @@ mod tests {
 
     #[test]
     fn without_ports_there_is_no_port() {
-        assert_eq!(SourcePorts::new(Vec::new(), 1).of(0, SeriesId::new(0), ProbeSeq::new(0)), None);
+        assert_eq!(
+            SourcePorts::new(Vec::new(), 1).of(0, SeriesId::new(0), ProbeSeq::new(0)),
+            None
+        );
     }
 }

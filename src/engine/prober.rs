@@ -467,6 +467,12 @@ impl Prober {
             .map(|entry| entry.seq)
     }
 
+    /// The newest of `candidates` if it awaits its answer.
+    pub(super) fn find_waiting(&self, series: SeriesId, candidates: Stride) -> Option<ProbeSeq> {
+        self.find_syn(series, candidates, |_| true)
+            .filter(|&seq| is_waiting(&self.series, series, seq))
+    }
+
     fn handle_repeat(&mut self, series: SeriesId, entry: Entry, fate: Fate) {
         let what = match fate {
             Fate::Received(_) | Fate::Rejected | Fate::Late => What::Duplicate,
