@@ -40,6 +40,7 @@ pub struct SendBatch {
     messages: Vec<Message>,
     capacity: usize,
     cursor: usize,
+    tries: u32,
     iovecs: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
 }
@@ -69,6 +70,9 @@ pub struct SendProgress {
     pub sent: usize,
     /// The errno of the message at the cursor, which was not sent. `sent` is 0 then.
     pub failed: Option<i32>,
+    /// How often the kernel has tried the message at the cursor by now, in vain each time: often 2 when it has `failed`, because the
+    /// call before stopped there without giving a reason.
+    pub tries: u32,
 }
 
 // SAFETY: the raw pointers in `iovecs` and `headers` are written by `arm` and read by the kernel within one `send`, under one
@@ -85,6 +89,7 @@ impl SendBatch {
             messages: Vec::with_capacity(slots),
             capacity: slots,
             cursor: 0,
+            tries: 0,
             iovecs: vec![super::EMPTY_IOVEC; slots].into_boxed_slice(),
             headers: vec![super::EMPTY_HEADER; slots].into_boxed_slice(),
         }
@@ -117,16 +122,18 @@ impl SendBatch {
     /// after a short count, call again: the same message is tried again, and if it fails again, [`SendProgress::failed`] says why.
     /// The caller then waits, or goes on without it by [`skip_one`](Self::skip_one).
     ///
-    /// On sockets that number their send stamps, each *try* of a message that the kernel drops after it has built the packet
-    /// (an output rule of the firewall: `EPERM`) uses up a number; failures before that (`EMSGSIZE`, `ENETUNREACH`, `EACCES`)
-    /// don't. Where it matters, [`restart_tx_counter`](super::options::restart_tx_counter) makes both sides agree again.
-    ///
-    /// Where the socket queues ICMP errors ([`recv_err`](super::options::recv_err)) or is connected, the error of an *earlier* message can
-    /// fail the next call (`ECONNREFUSED`, `EHOSTUNREACH`); it is gone after that, and the same message can be sent.
+    /// Three things that a caller has to know:
+    /// - Where send stamps are numbered, a message that the kernel drops after it has built the packet uses up a number with **each try**
+    ///   ([`uses_tx_number`](super::errno::uses_tx_number): an output rule of the firewall, a full queue); one that fails before that uses
+    ///   none. So the next message has the number of the last one sent, plus 1, plus [`SendProgress::tries`] in the first case.
+    /// - A packet that a full queue of this host drops counts as **sent** on raw and UDP sockets, unless
+    ///   [`recv_err`](super::options::recv_err) is on: then it fails with `ENOBUFS`. Either way it gets no stamp.
+    /// - Where `recv_err` is on, or the socket is connected, the ICMP error of an *earlier* message can fail the next try
+    ///   (`ECONNREFUSED`, `EHOSTUNREACH`, ...); it is gone after that, and the same message can be sent.
     pub fn send(&mut self, fd: BorrowedFd<'_>) -> SendProgress {
         let pending = self.arm();
         if pending == 0 {
-            return SendProgress { sent: 0, failed: None };
+            return self.progress(0, None);
         }
         loop {
             // SAFETY: `arm` has just pointed the first `pending` headers at iovecs, addresses and bytes that `self` owns and that
@@ -134,15 +141,16 @@ impl SendBatch {
             let returned = unsafe { libc::sendmmsg(fd.as_raw_fd(), self.headers.as_mut_ptr(), pending, SEND_FLAGS) };
             match super::check(returned) {
                 Ok(sent) => {
-                    self.cursor = self.messages.len().min(self.cursor + sent);
-                    return SendProgress { sent, failed: None };
+                    self.move_cursor(sent);
+                    if libc::c_uint::try_from(sent).is_ok_and(|sent| sent < pending) {
+                        self.tries = 1;
+                    }
+                    return self.progress(sent, None);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    return SendProgress {
-                        sent: 0,
-                        failed: error.raw_os_error(),
-                    };
+                    self.tries = self.tries.saturating_add(1);
+                    return self.progress(0, error.raw_os_error());
                 }
             }
         }
@@ -150,13 +158,14 @@ impl SendBatch {
 
     /// Gives up the message at the cursor. Does nothing where all messages are done.
     pub fn skip_one(&mut self) {
-        self.cursor = self.messages.len().min(self.cursor + 1);
+        self.move_cursor(1);
     }
 
     /// Forgets all messages, sent or not.
     pub fn clear(&mut self) {
         self.messages.clear();
         self.cursor = 0;
+        self.tries = 0;
     }
 
     /// How many messages were pushed since the last [`clear`](Self::clear).
@@ -187,6 +196,19 @@ impl SendBatch {
     #[must_use]
     pub fn unsent(&self) -> usize {
         self.messages.len() - self.cursor
+    }
+
+    fn move_cursor(&mut self, by: usize) {
+        self.cursor = self.messages.len().min(self.cursor + by);
+        self.tries = 0;
+    }
+
+    const fn progress(&self, sent: usize, failed: Option<i32>) -> SendProgress {
+        SendProgress {
+            sent,
+            failed,
+            tries: self.tries,
+        }
     }
 
     /// Points the headers at the unsent messages; returns their number, at most what one call takes.

@@ -60,7 +60,7 @@ mod testing;
 pub use batch_recv::{Queue, QueuedIcmpError, Received, RecvBatch, TxStamp};
 pub use batch_send::{Pushed, SendBatch, SendProgress};
 pub use epoll::{Epoll, Ready};
-pub use errno::send_error_from_errno;
+pub use errno::{send_error_from_errno, uses_tx_number};
 pub use options::{FilterInstruction, ReceiveBuffer, Stamps, TcpInfo};
 pub use poll::{EventFd, Interest, PollFd, poll};
 

@@ -312,10 +312,10 @@ fn word(bytes: &[u8], offset: usize) -> u32 {
 /// The value of a switch.
 const ON: libc::c_int = 1;
 
-/// `SK_MEMINFO_VARS` words of 32 bits.
-const MEMINFO_BYTES: usize = 9 * size_of::<u32>();
-/// Where `SK_MEMINFO_DROPS` is among them.
-const DROPS_OFFSET: usize = 8 * size_of::<u32>();
+/// `SK_MEMINFO_DROPS` is the word with index 8, behind eight other counters.
+const DROPS_OFFSET: usize = size_of::<[u32; 8]>();
+/// All words up to that one.
+const MEMINFO_BYTES: usize = size_of::<[u32; 9]>();
 const _: () = assert!(libc::SK_MEMINFO_DROPS == 8);
 
 /// Many times what any receive buffer can hold.
