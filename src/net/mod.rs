@@ -1,1 +1,4 @@
 //! net
+mod control;
+
+pub use control::{Command, Finished, Inbox, Noise, Remote, Sink, control};
