@@ -245,4 +245,6 @@ pub enum Unjudged {
     ReceiveOverflow,
     /// The measurement was cut short before the timeout.
     Cut,
+    /// This host took the probe and failed afterwards.
+    LocalFailure,
 }

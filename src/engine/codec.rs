@@ -121,6 +121,14 @@ impl Codec {
         }
     }
 
+    /// The backend of a series: its address and port, 0 where it is probed by echo.
+    #[must_use]
+    pub fn backend(&self, series: SeriesId) -> SocketAddr {
+        let mut to = self.destination(series);
+        to.set_port(self.series[series.index()].endpoint.port().unwrap_or(0));
+        to
+    }
+
     /// The initial sequence number of a SYN.
     #[must_use]
     pub fn isn(&self, series: SeriesId, seq: ProbeSeq) -> u32 {

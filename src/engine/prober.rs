@@ -357,6 +357,16 @@ impl Prober {
         }
     }
 
+    /// The probe failed on this host after the kernel had taken it.
+    pub fn handle_send_failure(&mut self, series: SeriesId, seq: ProbeSeq) {
+        let Some(entry) = self.entry_mut(series, seq).filter(|entry| entry.state.is_in_flight()) else {
+            return;
+        };
+        let sent_at = entry.sent_at;
+        entry.state = State::Done(Fate::Unjudged(Unjudged::LocalFailure));
+        self.leave_flight(series, sent_at);
+    }
+
     /// `packets` more packets were dropped, unread, from the receive queue of this protocol at some moment before `now`.
     pub fn handle_receive_drops(&mut self, proto: Proto, packets: u32, now: Mono) {
         self.overflow[proto as usize].record(packets, now);

@@ -1,0 +1,158 @@
+//! One way out and back: the sockets of one protocol and family, their batches, and the stamps on their way.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::tx_ids::TxIds;
+use crate::engine::{Due, Prober};
+use crate::outcome::Proto;
+use crate::sys::{self, Pushed, Queue, RecvBatch, SendBatch, options};
+use crate::units::Wall;
+
+/// The sockets of one protocol and family.
+pub(super) struct Channel {
+    proto: Proto,
+    sender: OwnedFd,
+    /// Where answers arrive, unless it is the sender.
+    receiver: Option<OwnedFd>,
+    outgoing: SendBatch,
+    due: Vec<Due>,
+    pub(super) incoming: RecvBatch,
+    errors: RecvBatch,
+    tx_ids: TxIds,
+    drops: u32,
+}
+
+/// An ICMP error from the error queue of a datagram socket, where no other way leads to it.
+pub(super) struct QueuedError<'a> {
+    pub(super) error: crate::outcome::Unreachable,
+    pub(super) message: &'a [u8],
+}
+
+impl Channel {
+    /// Takes over opened sockets. Packets of up to `packet_bytes` bytes go out.
+    pub(super) fn new(proto: Proto, sender: OwnedFd, receiver: Option<OwnedFd>, packet_bytes: usize) -> Self {
+        Self {
+            proto,
+            sender,
+            receiver,
+            outgoing: SendBatch::new(BATCH, packet_bytes),
+            due: Vec::with_capacity(BATCH),
+            incoming: RecvBatch::new(BATCH, packet_bytes.max(RECEIVED_BYTES)),
+            errors: RecvBatch::new(BATCH, packet_bytes.max(RECEIVED_BYTES)),
+            tx_ids: TxIds::new(),
+            drops: 0,
+        }
+    }
+
+    /// The descriptors to wait at: the sender (for stamps), and the receiver where it is another.
+    pub(super) fn descriptors(&self) -> (BorrowedFd<'_>, Option<BorrowedFd<'_>>) {
+        (self.sender.as_fd(), self.receiver.as_ref().map(AsFd::as_fd))
+    }
+
+    /// Adds the packet of a probe, which `fill` writes, to the next batch. The batch must not be full.
+    pub(super) fn push(&mut self, due: Due, to: SocketAddr, fill: impl FnOnce(&mut [u8]) -> usize) {
+        if self.outgoing.push(to, fill) == Pushed::Queued {
+            self.due.push(due);
+        }
+    }
+
+    /// Whether the next batch must be sent before another packet fits.
+    pub(super) fn is_full(&self) -> bool {
+        self.outgoing.is_full()
+    }
+
+    /// Sends the batch and tells the prober what became of each packet. `called_at` is a wall time just before this call.
+    pub(super) fn flush(&mut self, called_at: Wall, prober: &mut Prober) {
+        let mut retried = None;
+        while self.outgoing.unsent() > 0 {
+            let first = self.outgoing.cursor();
+            let progress = self.outgoing.send(self.sender.as_fd());
+            for &due in &self.due[first..first + progress.sent] {
+                self.tx_ids.push(due.series, due.seq, called_at);
+                prober.handle_sent(due);
+            }
+            let Some(errno) = progress.failed else { continue };
+            // The stamps of what was sent so far must be read under the numbers they were sent with.
+            self.read_errors(prober, |_, _| {});
+            self.tx_ids.restart();
+            // It can only fail where setting the same option at the start would have.
+            let _ = options::restart_tx_counter(self.sender.as_fd());
+            // The error may be about an earlier packet, by way of an ICMP error: then it is gone at the second try.
+            if retried == Some(first) {
+                prober.handle_send_error(self.due[first], sys::send_error_from_errno(errno));
+                self.outgoing.skip_one();
+            }
+            retried = Some(first);
+        }
+        self.outgoing.clear();
+        self.due.clear();
+    }
+
+    /// Reads one batch of answers into `incoming`; the send stamps of all that they answer are known when this returns.
+    pub(super) fn receive(&mut self, prober: &mut Prober, queued: impl FnMut(&mut Prober, QueuedError<'_>)) -> usize {
+        let fd = self.receiver.as_ref().unwrap_or(&self.sender).as_fd();
+        // An error here is one of an earlier send, and the queue is as it was: read on.
+        let received = (0..MAX_PENDING_ERRORS)
+            .find_map(|_| self.incoming.recv(fd, Queue::Data).ok())
+            .unwrap_or(0);
+        // The kernel stamps a packet before it leaves: whatever has been answered has its stamp in the error queue by now.
+        self.read_errors(prober, queued);
+        received
+    }
+
+    /// Empties the error queue: send stamps to the prober, ICMP errors to `queued`.
+    fn read_errors(&mut self, prober: &mut Prober, mut queued: impl FnMut(&mut Prober, QueuedError<'_>)) {
+        while let Ok(read @ 1..) = self.errors.recv(self.sender.as_fd(), Queue::Errors) {
+            for message in self.errors.iter() {
+                if let Some(stamp) = message.tx_stamp
+                    && let Some((series, seq)) = self.tx_ids.take(stamp.id, stamp.at)
+                {
+                    prober.handle_tx_stamp(series, seq, stamp.at);
+                }
+                if let Some(error) = message.icmp_error
+                    && let Some(from) = error.offender
+                {
+                    let error = crate::outcome::Unreachable {
+                        from,
+                        icmp_type: error.icmp_type,
+                        code: error.code,
+                    };
+                    queued(
+                        prober,
+                        QueuedError {
+                            error,
+                            message: message.bytes,
+                        },
+                    );
+                }
+            }
+            if read < BATCH {
+                return;
+            }
+        }
+    }
+
+    /// How many packets the receive queue has dropped since the last call.
+    pub(super) fn take_drops(&mut self) -> io::Result<u32> {
+        let total = options::receive_drops(self.receiver.as_ref().unwrap_or(&self.sender).as_fd())?;
+        let new = total.wrapping_sub(self.drops);
+        self.drops = total;
+        Ok(new)
+    }
+
+    /// The protocol that this is a channel of.
+    pub(super) const fn proto(&self) -> Proto {
+        self.proto
+    }
+}
+
+/// Packets in one system call.
+pub(super) const BATCH: usize = 64;
+
+/// Room for an ICMP error with a full quote (RFC 1812: up to 576 bytes), whatever the size of our own packets.
+const RECEIVED_BYTES: usize = 1_024;
+
+/// Errors of earlier sends that may be in the way of one receive call.
+const MAX_PENDING_ERRORS: usize = 4;

@@ -1,0 +1,524 @@
+//! The packet thread of Linux: one loop over all sockets of a run.
+//!
+//! A turn of the loop: read what has arrived, time out what has not, send what is due, tell the sink, then sleep until the next
+//! deadline or packet. Reading comes before timing out, and only what was due before the reading began is timed out: a process that was
+//! stopped for a second finds its answers in the queue, with the kernel's stamps on them, and loses none.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use super::channel::{BATCH, Channel};
+use super::connect::{Concluded, Connector, How};
+use super::control::{Command, Finished, Inbox, Noise, Sink};
+use super::open::OpenError;
+use super::route::Sources;
+use super::sockets::{ChannelKind, IcmpAccess, Sockets};
+use crate::clock::{Clock, Reading, StepGuard, SystemClock};
+use crate::engine::{Admission, Arrival, Codec, Due, Ident, Ignored, Match, Measured, Prober};
+use crate::outcome::{Answer, Proto, SendError, StampSource};
+use crate::series::{Pace, PacketOptions, Series};
+use crate::sys::{self, Family, Interest, PollFd};
+use crate::units::{Mono, SeriesId};
+
+/// What a native run is made of.
+pub struct Native<S> {
+    clock: SystemClock,
+    guard: StepGuard,
+    codec: Codec,
+    prober: Prober,
+    sockets: Sockets,
+    sources: Sources,
+    packet: PacketOptions,
+    memory: usize,
+    window: u32,
+    /// By series: where its probes go out.
+    kinds: Vec<ChannelKind>,
+    noise: Noise,
+    inbox: Inbox<S>,
+    sink: S,
+    sealed: bool,
+    started: Option<Reading>,
+    /// Connections are awaited for as long again, so that late ones are seen.
+    longest_timeout: Duration,
+}
+
+/// How much a run remembers.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// Probes remembered per series, at least.
+    pub memory: usize,
+    /// Unanswered probes per series that sends as fast as answers come.
+    pub window: u32,
+}
+
+/// Why a run ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A socket could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Waiting for packets failed.
+    #[error("cannot wait for packets: {0}")]
+    Wait(#[source] io::Error),
+}
+
+impl<S: Sink> Native<S> {
+    /// A run over opened sockets.
+    pub(super) fn new(parts: Parts, inbox: Inbox<S>, sink: S) -> Self {
+        let Parts {
+            clock,
+            codec,
+            prober,
+            sockets,
+            packet,
+            capacity,
+        } = parts;
+        let Capacity { memory, window } = capacity;
+        Self {
+            clock,
+            guard: StepGuard::default(),
+            codec,
+            prober,
+            sockets,
+            sources: Sources::default(),
+            packet,
+            memory,
+            window,
+            kinds: Vec::new(),
+            noise: Noise::default(),
+            inbox,
+            sink,
+            sealed: false,
+            started: None,
+            longest_timeout: Duration::ZERO,
+        }
+    }
+
+    /// Measures until all is measured, or until it is told to stop.
+    ///
+    /// # Errors
+    /// [`RunError`] where a socket that is first needed now can't be opened, or waiting fails.
+    pub fn run(mut self) -> Result<Finished<S>, RunError> {
+        // The default slack of 50 us would be added to every send time. A kernel that refuses only costs accuracy of the schedule.
+        let _ = sys::process::set_timer_slack(Duration::from_nanos(1));
+        let mut readiness = Readiness::Unknown;
+        let start = self.read_clock();
+        while self.handle_commands()? && !(self.sealed && self.prober.is_finished()) {
+            let turn = self.read_clock();
+            let timeout_due = self.prober.next_timeout().is_some_and(|at| at <= turn.mono);
+            if readiness != Readiness::TimerOnly || timeout_due {
+                self.receive_all();
+            }
+            if timeout_due {
+                self.note_drops(turn.mono);
+                self.prober.handle_deadline(turn.mono);
+                let patience = self.longest_timeout * 2;
+                if let Some(connector) = self.sockets.connector() {
+                    connector.close_before(turn.mono.before(patience));
+                }
+            }
+            self.send_due();
+            self.tell();
+            readiness = self.wait().map_err(RunError::Wait)?;
+        }
+        let end = self.read_clock();
+        self.receive_all();
+        self.note_drops(end.mono);
+        self.prober.close();
+        self.tell();
+        Ok(self.finish(start, end))
+    }
+
+    fn finish(mut self, start: Reading, end: Reading) -> Finished<S> {
+        let counters = self.prober.counters();
+        self.noise.slots_skipped = counters.slots_skipped;
+        self.noise.syn_ack_retransmissions = counters.syn_ack_retransmissions;
+        self.noise.clock_steps = self.guard.epoch().steps();
+        let ids = (0..self.kinds.len()).map(|index| SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX)));
+        let complete = ids.map(|id| self.prober.is_complete(id)).collect();
+        let started = self.started.unwrap_or(start);
+        Finished {
+            sink: self.sink,
+            complete,
+            noise: self.noise,
+            started: (started.mono, started.wall),
+            ended: end.mono,
+        }
+    }
+
+    fn read_clock(&mut self) -> Reading {
+        let reading = self.clock.read();
+        self.guard.observe(reading);
+        reading
+    }
+
+    /// Handles all commands that wait; `false` where one of them ends the run.
+    fn handle_commands(&mut self) -> Result<bool, RunError> {
+        while let Some(command) = self.inbox.try_next() {
+            match command {
+                Command::Admit(series) => {
+                    for (series, pace) in series {
+                        self.admit(&series, pace)?;
+                    }
+                }
+                Command::Seal => self.sealed = true,
+                Command::Stop => {
+                    self.sealed = true;
+                    self.prober.stop_sending();
+                }
+                Command::Cut => return Ok(false),
+                Command::Inspect(look) => look(&mut self.sink),
+            }
+        }
+        Ok(true)
+    }
+
+    fn admit(&mut self, series: &Series, pace: Pace) -> Result<(), RunError> {
+        let kind = self.sockets.open(series)?;
+        let stamp = match kind {
+            ChannelKind::Icmp(..) | ChannelKind::Syn(_) => StampSource::Kernel,
+            ChannelKind::Connect => StampSource::TcpInfo,
+        };
+        let now = self.read_clock();
+        self.started.get_or_insert(now);
+        let (memory, window) = (self.memory, self.window);
+        self.longest_timeout = self.longest_timeout.max(pace.timeout);
+        self.codec.admit(series);
+        let proto = series.endpoint.proto();
+        let id = self.prober.admit(
+            now.mono,
+            Admission {
+                proto,
+                pace,
+                stamp,
+                memory,
+                window,
+            },
+        );
+        self.kinds.push(kind);
+        self.sink.admitted(id, series, stamp);
+        Ok(())
+    }
+
+    /// Reads all sockets until they are empty, or long enough to go on sending.
+    fn receive_all(&mut self) {
+        let Self {
+            sockets,
+            prober,
+            codec,
+            clock,
+            guard,
+            noise,
+            ..
+        } = self;
+        for (kind, channel) in sockets.channels() {
+            for _ in 0..MAX_ROUNDS {
+                let mut answers = Answers {
+                    codec,
+                    noise,
+                    clock,
+                    guard,
+                };
+                let received = channel.receive(prober, |prober, queued| {
+                    answers.queued_error(kind, queued.error, queued.message, prober)
+                });
+                answers.handle_batch(kind, channel, prober);
+                if received < BATCH {
+                    break;
+                }
+            }
+        }
+        if let Some(connector) = sockets.connector() {
+            conclude(connector, prober, clock, guard);
+        }
+    }
+
+    /// Reads the counters of dropped packets: answers that this host has dropped itself are not loss.
+    fn note_drops(&mut self, now: Mono) {
+        for (_, channel) in self.sockets.channels() {
+            // Where the kernel can't say (before Linux 4.12), drops stay unknown.
+            let Ok(drops @ 1..) = channel.take_drops() else {
+                continue;
+            };
+            self.prober.handle_receive_drops(channel.proto(), drops, now);
+            match channel.proto() {
+                Proto::Icmp => self.noise.icmp_receive_drops += u64::from(drops),
+                Proto::Tcp => self.noise.tcp_receive_drops += u64::from(drops),
+            }
+        }
+    }
+
+    /// Sends what is due, at most [`MAX_SENDS`] before looking at the sockets again.
+    fn send_due(&mut self) {
+        let mut now = self.read_clock();
+        let epoch = self.guard.epoch();
+        for _ in 0..MAX_SENDS {
+            let codec = &self.codec;
+            let Some(due) = self
+                .prober
+                .poll_due(now.mono, epoch, |series, seq| codec.isn(series, seq))
+            else {
+                break;
+            };
+            if self.queue(due, now) == Queued::BatchFull {
+                self.flush(now);
+                now = self.read_clock();
+                if self.guard.epoch() != epoch {
+                    break;
+                }
+            }
+        }
+        self.flush(now);
+    }
+
+    fn flush(&mut self, now: Reading) {
+        for (_, channel) in self.sockets.channels() {
+            channel.flush(now.wall, &mut self.prober);
+        }
+    }
+
+    /// Puts the packet of a probe into the next batch of its channel, or starts its connection.
+    fn queue(&mut self, due: Due, now: Reading) -> Queued {
+        let Self {
+            sockets,
+            codec,
+            sources,
+            packet,
+            prober,
+            ..
+        } = self;
+        let Due { series, seq, .. } = due;
+        let kind = self.kinds[series.index()];
+        let to = codec.destination(series);
+        match (kind, sockets.channel(kind)) {
+            (ChannelKind::Icmp(..), Some(channel)) => {
+                channel.push(due, to, |buf| codec.write_echo(series, seq, buf));
+                Queued::of(channel)
+            }
+            (ChannelKind::Syn(_), Some(channel)) => match sources.of(series, to, packet, now.mono) {
+                Ok(source) => {
+                    channel.push(due, to, |buf| codec.write_syn(series, seq, source, now.mono, buf));
+                    Queued::of(channel)
+                }
+                Err(error) => {
+                    let error = error
+                        .raw_os_error()
+                        .map_or(SendError::NoRoute, sys::send_error_from_errno);
+                    prober.handle_send_error(due, error);
+                    Queued::RoomLeft
+                }
+            },
+            (ChannelKind::Connect, _) => {
+                let started = sockets.connect((series, seq), codec.backend(series), now.mono);
+                match started {
+                    Ok(()) => prober.handle_sent(due),
+                    Err(error) => prober.handle_send_error(due, error),
+                }
+                Queued::RoomLeft
+            }
+            (ChannelKind::Icmp(..) | ChannelKind::Syn(_), None) => {
+                // Admission opened the channel; without it there would be no such series.
+                prober.handle_send_error(due, SendError::NoAddress);
+                Queued::RoomLeft
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        while let Some(event) = self.prober.poll_event() {
+            self.sink.event(&event);
+        }
+    }
+
+    /// Sleeps until something is to be done.
+    fn wait(&mut self) -> io::Result<Readiness> {
+        let now = self.clock.mono();
+        let timeout = match self.prober.next_deadline() {
+            // Something is due already: answers are read along the way.
+            Some(deadline) if deadline <= now => return Ok(Readiness::Unknown),
+            Some(deadline) => Some(deadline.since(now)),
+            // Nothing to do is the end of the run, as soon as no more series will come.
+            None if self.sealed && self.prober.is_finished() => return Ok(Readiness::Unknown),
+            None => None,
+        };
+        let waker = self.inbox.waker();
+        let mut fds = [PollFd::new(waker.as_fd(), Interest::Read); MAX_DESCRIPTORS];
+        let mut used = 1;
+        for (fd, interest) in self.sockets.descriptors() {
+            if let Some(slot) = fds.get_mut(used) {
+                *slot = PollFd::new(fd, interest);
+                used += 1;
+            }
+        }
+        let ready = sys::poll(&mut fds[..used], timeout)?;
+        if fds[0].is_readable() {
+            waker.reset()?;
+        }
+        Ok(if ready == 0 {
+            Readiness::TimerOnly
+        } else {
+            Readiness::Unknown
+        })
+    }
+}
+
+/// What a wait found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readiness {
+    /// No socket has anything.
+    TimerOnly,
+    /// Some may have.
+    Unknown,
+}
+
+/// Whether the batch of a channel must be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queued {
+    RoomLeft,
+    BatchFull,
+}
+
+impl Queued {
+    fn of(channel: &Channel) -> Self {
+        if channel.is_full() {
+            Self::BatchFull
+        } else {
+            Self::RoomLeft
+        }
+    }
+}
+
+/// All that a run starts with.
+pub(super) struct Parts {
+    pub(super) clock: SystemClock,
+    pub(super) codec: Codec,
+    pub(super) prober: Prober,
+    pub(super) sockets: Sockets,
+    pub(super) packet: PacketOptions,
+    pub(super) capacity: Capacity,
+}
+
+/// Turns received packets into answers.
+struct Answers<'a> {
+    codec: &'a Codec,
+    noise: &'a mut Noise,
+    clock: &'a SystemClock,
+    guard: &'a mut StepGuard,
+}
+
+impl Answers<'_> {
+    fn handle_batch(&mut self, kind: ChannelKind, channel: &Channel, prober: &mut Prober) {
+        if channel.incoming.is_empty() {
+            return;
+        }
+        let now = self.clock.read();
+        let epoch = self.guard.observe(now);
+        for packet in channel.incoming.iter() {
+            let read = match (kind, packet.from.map(|from| from.ip())) {
+                (ChannelKind::Icmp(Family::V4, IcmpAccess::Raw) | ChannelKind::Syn(_), _) => {
+                    self.codec.read_packet(packet.bytes, prober)
+                }
+                (ChannelKind::Icmp(Family::V6, IcmpAccess::Raw), Some(from)) => {
+                    self.codec.read_icmp(from, packet.bytes, Ident::Ours, prober)
+                }
+                (ChannelKind::Icmp(_, IcmpAccess::Datagram), Some(from)) => {
+                    self.codec.read_icmp(from, packet.bytes, Ident::Kernels, prober)
+                }
+                (ChannelKind::Icmp(..) | ChannelKind::Connect, _) => Err(Ignored::Foreign),
+            };
+            match read {
+                Ok(Match {
+                    series,
+                    seq,
+                    answer,
+                    ttl,
+                    bytes,
+                }) => {
+                    let measured = Measured::Stamps { rx: packet.rx_stamp };
+                    let arrival = Arrival {
+                        at: now.mono,
+                        epoch,
+                        measured,
+                        ttl: ttl.or(packet.ttl),
+                        bytes,
+                    };
+                    prober.handle_answer(series, seq, answer, arrival);
+                }
+                Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
+            }
+        }
+    }
+
+    /// A raw socket receives ICMP errors as packets; those in its error queue are the same ones again.
+    fn queued_error(
+        &mut self,
+        kind: ChannelKind,
+        error: crate::outcome::Unreachable,
+        message: &[u8],
+        prober: &mut Prober,
+    ) {
+        if !matches!(kind, ChannelKind::Icmp(_, IcmpAccess::Datagram)) {
+            return;
+        }
+        let now = self.clock.read();
+        let epoch = self.guard.observe(now);
+        match self.codec.read_queued_error(error, message, 0) {
+            Ok(Match {
+                series,
+                seq,
+                answer,
+                ttl,
+                bytes,
+            }) => {
+                let arrival = Arrival {
+                    at: now.mono,
+                    epoch,
+                    measured: Measured::User,
+                    ttl,
+                    bytes,
+                };
+                prober.handle_answer(series, seq, answer, arrival);
+            }
+            Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
+        }
+    }
+}
+
+/// Takes over what became of connection attempts.
+fn conclude(connector: &mut Connector, prober: &mut Prober, clock: &SystemClock, guard: &mut StepGuard) {
+    let now = clock.read();
+    let epoch = guard.observe(now);
+    let arrival = |measured| Arrival {
+        at: now.mono,
+        epoch,
+        measured,
+        ttl: None,
+        bytes: 0,
+    };
+    // Only a broken epoll descriptor fails, and then probes time out.
+    let _ = connector.poll(
+        |Concluded {
+             probe: (series, seq),
+             how,
+         }| match how {
+            How::Connected(rtt) => prober.handle_answer(series, seq, Answer::Reply, arrival(Measured::TcpInfo(rtt))),
+            How::Retransmitted => prober.handle_retransmitted(series, seq),
+            How::Refused => prober.handle_answer(series, seq, Answer::Refused, arrival(Measured::User)),
+            How::Reset => prober.handle_answer(series, seq, Answer::Reset, arrival(Measured::User)),
+            How::Unreachable(error) => {
+                prober.handle_answer(series, seq, Answer::Unreachable(error), arrival(Measured::User));
+            }
+            How::SendFailed(_) => prober.handle_send_failure(series, seq),
+        },
+    );
+}
+
+/// Batches read from one socket before the others have their turn.
+const MAX_ROUNDS: usize = 32;
+
+/// Probes sent before the sockets are read again.
+const MAX_SENDS: usize = 2 * BATCH;
+
+/// The waker, two sockets for each of four channels, and the connector.
+const MAX_DESCRIPTORS: usize = 10;

@@ -1,0 +1,218 @@
+//! Opening sockets with what this process may do, and saying what is missing.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::filter::{self, PortBlock};
+use crate::series::PacketOptions;
+use crate::sys::{self, Family, FilterInstruction, Stamps, options, packet_socket};
+use crate::wire;
+
+/// Why a socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Neither raw nor datagram ICMP sockets are permitted.
+    #[error(
+        "no permission for ICMP: raw sockets need CAP_NET_RAW and datagram ICMP needs this group in net.ipv4.ping_group_range; \
+         fix: sudo setcap cap_net_raw,cap_net_admin+p {program}, or: sudo sysctl -w net.ipv4.ping_group_range='0 2147483647'"
+    )]
+    Icmp {
+        /// The path of this program.
+        program: String,
+    },
+    /// `--engine raw` without the capability.
+    #[error("no permission for raw sockets (CAP_NET_RAW); fix: sudo setcap cap_net_raw,cap_net_admin+p {program}")]
+    Raw {
+        /// The path of this program.
+        program: String,
+    },
+    /// Anything else.
+    #[error("cannot open {what}: {source}")]
+    Socket {
+        /// Which socket.
+        what: &'static str,
+        /// The errno.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    /// Whether privileges are what is missing.
+    fn new(what: &'static str, source: io::Error) -> Self {
+        match source.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => Self::Raw { program: program() },
+            _ => Self::Socket { what, source },
+        }
+    }
+}
+
+impl OpenError {
+    /// One line for what works with less: what that is, what is missing, and the fix.
+    pub(super) fn raw_fix(instead: &str) -> String {
+        let program = program();
+        format!(
+            "{instead}: no permission for raw sockets (CAP_NET_RAW), stamps are the kernel's all the same; \
+             fix: sudo setcap cap_net_raw,cap_net_admin+p {program}"
+        )
+    }
+}
+
+/// A socket that receives with stamps.
+pub(super) struct StampedSocket {
+    pub(super) fd: OwnedFd,
+    pub(super) buffer: sys::ReceiveBuffer,
+}
+
+/// How sockets are to be opened.
+pub(super) struct Settings<'a> {
+    pub(super) packet: &'a PacketOptions,
+    pub(super) receive_buffer: usize,
+    pub(super) ident: u16,
+    pub(super) block: PortBlock,
+}
+
+/// A raw ICMP socket of a family, behind its filters.
+pub(super) fn raw_icmp(family: Family, settings: &Settings<'_>) -> Result<StampedSocket, OpenError> {
+    let failed = |source| OpenError::new("raw ICMP socket", source);
+    let (domain, protocol) = icmp_domain(family);
+    let socket = Socket::new(domain, Type::RAW.cloexec().nonblocking(), Some(protocol)).map_err(failed)?;
+    let fd = socket.as_fd();
+    (|| {
+        options::attach_drop_all(fd)?;
+        match family {
+            Family::V4 => options::set_icmp_filter(fd, filter::ICMP_BLOCKED)?,
+            Family::V6 => options::set_icmp6_filter(fd, filter::ICMP6_BLOCKED)?,
+        }
+        let buffer = prepare_icmp(&socket, family, settings)?;
+        // Between socket() and the filter anything may have come in: empty the queue before the real filter opens it.
+        options::drain(fd)?;
+        options::attach_filter(
+            fd,
+            &filter::icmp_answers(wire_family(family), settings.ident, settings.block),
+        )?;
+        Ok(buffer)
+    })()
+    .map(|buffer| StampedSocket {
+        fd: OwnedFd::from(socket),
+        buffer,
+    })
+    .map_err(failed)
+}
+
+/// A datagram ICMP socket of a family: no privilege needed beyond `net.ipv4.ping_group_range`.
+pub(super) fn datagram_icmp(family: Family, settings: &Settings<'_>) -> Result<StampedSocket, OpenError> {
+    let failed = |source: io::Error| match source.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => OpenError::Icmp { program: program() },
+        _ => OpenError::Socket {
+            what: "datagram ICMP socket",
+            source,
+        },
+    };
+    let (domain, protocol) = icmp_domain(family);
+    let socket = Socket::new(domain, Type::DGRAM.cloexec().nonblocking(), Some(protocol)).map_err(failed)?;
+    let buffer = prepare_icmp(&socket, family, settings).map_err(failed)?;
+    Ok(StampedSocket {
+        fd: OwnedFd::from(socket),
+        buffer,
+    })
+}
+
+fn prepare_icmp(socket: &Socket, family: Family, settings: &Settings<'_>) -> io::Result<sys::ReceiveBuffer> {
+    let fd = socket.as_fd();
+    prepare_sender(socket, family, settings)?;
+    if let Some(ttl) = settings.packet.ttl {
+        match family {
+            Family::V4 => socket.set_ttl_v4(ttl.into())?,
+            Family::V6 => socket.set_unicast_hops_v6(ttl.into())?,
+        }
+    }
+    match family {
+        Family::V4 => socket.set_tos_v4(settings.packet.traffic_class.into())?,
+        Family::V6 => socket.set_tclass_v6(settings.packet.traffic_class.into())?,
+    }
+    if let Some(source) = settings.packet.source {
+        socket.bind(&SockAddr::from(std::net::SocketAddr::from((source, 0))))?;
+    }
+    options::recv_ttl(fd, family)?;
+    options::force_receive_buffer(fd, settings.receive_buffer)
+}
+
+/// What every sending socket has: the interface asked for, stamps, and local queue drops as errors instead of silence.
+fn prepare_sender(socket: &Socket, family: Family, settings: &Settings<'_>) -> io::Result<()> {
+    let fd = socket.as_fd();
+    if let Some(interface) = &settings.packet.interface {
+        options::bind_to_device(fd, interface)?;
+    }
+    // The packets that a window holds at the far side of a slow queue; beyond the limit of the system the rest is refused, not lost.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    // Without it the kernel hides ENOBUFS from raw sockets, and a packet dropped by this host's own queue would look lost.
+    options::recv_err(fd, family)?;
+    options::enable_timestamping(fd, Stamps::TxRx)
+}
+
+/// Sends whole packets of a family, IP header included; receives nothing.
+pub(super) fn syn_sender(family: Family, settings: &Settings<'_>) -> Result<OwnedFd, OpenError> {
+    let failed = |source| OpenError::new("raw socket for SYNs", source);
+    let domain = match family {
+        Family::V4 => Domain::IPV4,
+        Family::V6 => Domain::IPV6,
+    };
+    // IPPROTO_RAW: no packet that arrives is of this protocol, so the kernel never copies one for this socket.
+    let socket = Socket::new(
+        domain,
+        Type::RAW.cloexec().nonblocking(),
+        Some(Protocol::from(libc::IPPROTO_RAW)),
+    )
+    .map_err(failed)?;
+    options::header_included(socket.as_fd(), family)
+        .and_then(|()| prepare_sender(&socket, family, settings))
+        .map_err(failed)?;
+    Ok(OwnedFd::from(socket))
+}
+
+/// Receives TCP segments of a family to the reserved ports.
+///
+/// A packet socket and not a raw one: it filters before it copies, where a raw TCP socket has every segment of the host copied first.
+pub(super) fn syn_receiver(family: Family, settings: &Settings<'_>) -> Result<StampedSocket, OpenError> {
+    let failed = |source| OpenError::new("packet socket for answers to SYNs", source);
+    let program: Vec<FilterInstruction> = filter::tcp_answers(wire_family(family), settings.block);
+    let ethertype = match family {
+        Family::V4 => libc::ETH_P_IP,
+        Family::V6 => libc::ETH_P_IPV6,
+    };
+    let interface = settings
+        .packet
+        .interface
+        .as_deref()
+        .map(sys::process::interface_index)
+        .transpose()
+        .map_err(failed)?;
+    let ethertype = u16::try_from(ethertype).unwrap_or_default();
+    let fd = packet_socket::open(ethertype, interface, &program).map_err(failed)?;
+    options::enable_timestamping(fd.as_fd(), Stamps::RxOnly).map_err(failed)?;
+    let buffer = options::force_receive_buffer(fd.as_fd(), settings.receive_buffer).map_err(failed)?;
+    Ok(StampedSocket { fd, buffer })
+}
+
+fn icmp_domain(family: Family) -> (Domain, Protocol) {
+    match family {
+        Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
+        Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
+    }
+}
+
+const fn wire_family(family: Family) -> wire::Family {
+    match family {
+        Family::V4 => wire::Family::V4,
+        Family::V6 => wire::Family::V6,
+    }
+}
+
+/// The path of this program, for the commands that fix its permissions.
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "pathjitter".to_owned(), |path| path.display().to_string())
+}
+
+const SEND_BUFFER: usize = 4 << 20;

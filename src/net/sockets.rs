@@ -1,0 +1,274 @@
+//! The sockets of a run: which there are, and which one a series uses.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
+use super::channel::Channel;
+use super::connect::Connector;
+use super::filter::PortBlock;
+use super::open::{self, OpenError, Settings, StampedSocket};
+use super::reserve::Reservation;
+use crate::outcome::{Proto, SendError};
+use crate::series::{DEFAULT_PAYLOAD_BYTES, Endpoint, PacketOptions, Series};
+use crate::sys::{Family, Interest};
+use crate::units::{Mono, ProbeSeq, SeriesId};
+use crate::wire::{icmp, ip, tcp};
+
+/// Where the probes of a series go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChannelKind {
+    /// Echo requests.
+    Icmp(Family, IcmpAccess),
+    /// SYNs made here.
+    Syn(Family),
+    /// Connections made by the kernel.
+    Connect,
+}
+
+/// How this process may use ICMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IcmpAccess {
+    /// With `CAP_NET_RAW`.
+    Raw,
+    /// By `net.ipv4.ping_group_range`.
+    Datagram,
+}
+
+/// Which sockets a run may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privilege {
+    /// Raw where permitted, else unprivileged.
+    #[default]
+    Auto,
+    /// Raw or nothing.
+    Raw,
+    /// Datagram ICMP and connect(), whatever is permitted.
+    Unprivileged,
+}
+
+/// The sockets of a run, opened as series need them.
+pub(super) struct Sockets {
+    plan: SocketPlan,
+    /// ICMP and SYN, each over IPv4 and IPv6.
+    channels: [Option<(ChannelKind, Channel)>; 4],
+    connector: Option<Connector>,
+    notices: Vec<String>,
+}
+
+/// How sockets are opened.
+pub(super) struct SocketPlan {
+    pub(super) privilege: Privilege,
+    pub(super) packet: PacketOptions,
+    pub(super) receive_buffer: usize,
+    pub(super) ident: u16,
+    /// Source ports for SYNs; none where raw sockets are not permitted.
+    pub(super) ports: Option<Reservation>,
+}
+
+impl ChannelKind {
+    /// What the user should know of it.
+    pub(super) fn notice(self, privilege: Privilege) -> Option<String> {
+        match (self, privilege) {
+            (Self::Icmp(_, IcmpAccess::Datagram), Privilege::Auto) => {
+                Some(OpenError::raw_fix("ICMP by datagram sockets"))
+            }
+            (Self::Icmp(..) | Self::Syn(_) | Self::Connect, _) => None,
+        }
+    }
+}
+
+impl Sockets {
+    pub(super) fn new(plan: SocketPlan) -> Self {
+        Self {
+            plan,
+            channels: [None, None, None, None],
+            connector: None,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Opens what a series needs, unless it is open.
+    pub(super) fn open(&mut self, series: &Series) -> Result<ChannelKind, OpenError> {
+        let family = Family::from(series.address);
+        self.open_for(series.endpoint.proto(), family)
+    }
+
+    /// Opens what probes of one protocol and family need, unless it is open.
+    pub(super) fn open_for(&mut self, proto: Proto, family: Family) -> Result<ChannelKind, OpenError> {
+        if proto == Proto::Tcp && self.plan.ports.is_none() {
+            if self.connector.is_none() {
+                self.connector = Some(Connector::new(&self.plan.packet).map_err(OpenError::connector)?);
+            }
+            return Ok(ChannelKind::Connect);
+        }
+        let place = place(proto, family);
+        if let Some((kind, _)) = &self.channels[place] {
+            return Ok(*kind);
+        }
+        let (kind, channel) = match proto {
+            Proto::Icmp => self.open_icmp(family)?,
+            Proto::Tcp => self.open_syn(family)?,
+        };
+        self.channels[place] = Some((kind, channel));
+        Ok(kind)
+    }
+
+    fn open_icmp(&mut self, family: Family) -> Result<(ChannelKind, Channel), OpenError> {
+        let settings = self.plan.settings();
+        let (socket, access) = match self.plan.privilege {
+            Privilege::Raw => (open::raw_icmp(family, &settings)?, IcmpAccess::Raw),
+            Privilege::Unprivileged => (open::datagram_icmp(family, &settings)?, IcmpAccess::Datagram),
+            Privilege::Auto => match open::raw_icmp(family, &settings) {
+                Ok(socket) => (socket, IcmpAccess::Raw),
+                Err(OpenError::Raw { .. }) => (open::datagram_icmp(family, &settings)?, IcmpAccess::Datagram),
+                Err(error) => return Err(error),
+            },
+        };
+        let bytes = icmp::ECHO_HEADER_LEN + usize::from(self.plan.packet.payload_bytes.max(DEFAULT_PAYLOAD_BYTES));
+        self.note_buffer(&socket);
+        let channel = Channel::new(Proto::Icmp, socket.fd, None, bytes);
+        Ok((ChannelKind::Icmp(family, access), channel))
+    }
+
+    fn open_syn(&mut self, family: Family) -> Result<(ChannelKind, Channel), OpenError> {
+        let settings = self.plan.settings();
+        let receiver = open::syn_receiver(family, &settings)?;
+        let sender = open::syn_sender(family, &settings)?;
+        self.note_buffer(&receiver);
+        let channel = Channel::new(Proto::Tcp, sender, Some(receiver.fd), ip::V6_HEADER_LEN + tcp::SYN_LEN);
+        Ok((ChannelKind::Syn(family), channel))
+    }
+
+    /// A small receive buffer is only worth a word where it turned out to be too small: see [`Self::buffer_hint`].
+    fn note_buffer(&mut self, socket: &StampedSocket) {
+        if !socket.buffer.forced && socket.buffer.bytes < self.plan.receive_buffer {
+            let hint = format!(
+                "the receive buffer is {} bytes; to allow more: sudo sysctl -w net.core.rmem_max={} (or grant CAP_NET_ADMIN)",
+                socket.buffer.bytes, self.plan.receive_buffer
+            );
+            if !self.notices.contains(&hint) {
+                self.notices.push(hint);
+            }
+        }
+    }
+
+    /// What would help if receive buffers prove too small.
+    pub(super) fn buffer_hint(&self) -> Option<&str> {
+        self.notices.first().map(String::as_str)
+    }
+
+    pub(super) fn channel(&mut self, kind: ChannelKind) -> Option<&mut Channel> {
+        let place = match kind {
+            ChannelKind::Icmp(family, _) => place(Proto::Icmp, family),
+            ChannelKind::Syn(family) => place(Proto::Tcp, family),
+            ChannelKind::Connect => return None,
+        };
+        self.channels[place].as_mut().map(|(_, channel)| channel)
+    }
+
+    /// The open channels.
+    pub(super) fn channels(&mut self) -> impl Iterator<Item = (ChannelKind, &mut Channel)> {
+        self.channels
+            .iter_mut()
+            .flatten()
+            .map(|(kind, channel)| (*kind, channel))
+    }
+
+    pub(super) fn connector(&mut self) -> Option<&mut Connector> {
+        self.connector.as_mut()
+    }
+
+    /// Starts a connection attempt.
+    pub(super) fn connect(&mut self, probe: (SeriesId, ProbeSeq), to: SocketAddr, now: Mono) -> Result<(), SendError> {
+        self.connector
+            .as_mut()
+            .map_or(Err(SendError::NoAddress), |connector| connector.start(probe, to, now))
+    }
+
+    /// What to wait for.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Interest)> {
+        let sockets = self.channels.iter().flatten().flat_map(|(_, channel)| {
+            let (sender, receiver) = channel.descriptors();
+            let own = if receiver.is_some() {
+                Interest::Errors
+            } else {
+                Interest::Read
+            };
+            [Some((sender, own)), receiver.map(|receiver| (receiver, Interest::Read))]
+        });
+        sockets.flatten().chain(
+            self.connector
+                .as_ref()
+                .map(|connector| (connector.fd(), Interest::Read)),
+        )
+    }
+}
+
+impl SocketPlan {
+    fn settings(&self) -> Settings<'_> {
+        Settings {
+            packet: &self.packet,
+            receive_buffer: self.receive_buffer,
+            ident: self.ident,
+            block: self.ports.as_ref().map_or(PortBlock::NONE, |ports| ports.block),
+        }
+    }
+}
+
+/// Where the channel of a protocol and family is kept.
+const fn place(proto: Proto, family: Family) -> usize {
+    match (proto, family) {
+        (Proto::Icmp, Family::V4) => 0,
+        (Proto::Icmp, Family::V6) => 1,
+        (Proto::Tcp, Family::V4) => 2,
+        (Proto::Tcp, Family::V6) => 3,
+    }
+}
+
+/// Why raw sockets can't be used for SYNs, if they can't.
+pub(super) fn raw_permission(packet: &PacketOptions) -> Result<(), OpenError> {
+    let settings = Settings {
+        packet,
+        receive_buffer: 0,
+        ident: 0,
+        block: PortBlock::NONE,
+    };
+    open::syn_sender(Family::V4, &settings).map(drop)
+}
+
+/// A failure to make an epoll descriptor, in words.
+impl OpenError {
+    fn connector(source: io::Error) -> Self {
+        Self::Socket {
+            what: "epoll descriptor",
+            source,
+        }
+    }
+}
+
+/// Which protocols the series of a run may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Echo.
+    pub icmp: bool,
+    /// SYN.
+    pub tcp: bool,
+}
+
+impl Needs {
+    /// What a list of endpoints needs.
+    #[must_use]
+    pub fn of(endpoints: impl Iterator<Item = Endpoint>) -> Self {
+        endpoints.fold(
+            Self {
+                icmp: false,
+                tcp: false,
+            },
+            |needs, endpoint| match endpoint {
+                Endpoint::Icmp => Self { icmp: true, ..needs },
+                Endpoint::Tcp(_) => Self { tcp: true, ..needs },
+            },
+        )
+    }
+}

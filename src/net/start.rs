@@ -1,0 +1,170 @@
+//! From what a run needs to a packet thread that is ready to run: secrets, ports, sockets.
+
+use std::time::Duration;
+
+use super::control::{Inbox, Sink};
+use super::native::{Capacity, Native, Parts};
+use super::open::OpenError;
+use super::reserve::{Reservation, reserve};
+use super::sockets::{Needs, Privilege, SocketPlan, Sockets, raw_permission};
+use crate::clock::SystemClock;
+use crate::engine::{Codec, CookieKey, Prober, SourcePorts};
+use crate::outcome::Proto;
+use crate::series::PacketOptions;
+use crate::sys::{self, Family};
+
+/// What a native run needs to know before its first series.
+#[derive(Clone, Debug)]
+pub struct NativeOptions {
+    /// Which sockets may be used.
+    pub privilege: Privilege,
+    /// What packets look like.
+    pub packet: PacketOptions,
+    /// Which protocols will be probed, and over which families that is known already.
+    pub needs: Needs,
+    /// Families that are known to be needed: their sockets are opened at once, so that a missing permission is known at once.
+    pub families: Vec<Family>,
+    /// Flows per target.
+    pub flows: u16,
+    /// The shortest interval between two SYNs of one series.
+    pub interval: Duration,
+    /// SYNs a second of the whole run.
+    pub max_syn_rate: Option<u32>,
+    /// Bytes of receive buffer to ask for.
+    pub receive_buffer: usize,
+    /// How much to remember.
+    pub capacity: Capacity,
+}
+
+/// A run that is ready, and what its user should know of the way it measures.
+pub struct Prepared<S> {
+    /// To be run on a thread of its own.
+    pub native: Native<S>,
+    /// Each said once: what is missing, what that costs, and the command that fixes it.
+    pub notices: Vec<String>,
+    /// What to do if the receive buffers prove too small.
+    pub buffer_hint: Option<String>,
+}
+
+/// Why a run can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A socket could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The system gave no random numbers, without which answers could be forged.
+    #[error("cannot draw random numbers: {0}")]
+    Random(getrandom::Error),
+    /// No source ports for SYNs.
+    #[error("cannot reserve source ports for SYNs: {0}; check net.ipv4.ip_local_port_range and the open-file limit")]
+    Ports(std::io::Error),
+}
+
+/// Opens what a run needs.
+///
+/// # Errors
+/// [`StartError`], where the run could measure nothing.
+pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Result<Prepared<S>, StartError> {
+    let NativeOptions {
+        privilege,
+        packet,
+        needs,
+        families,
+        flows,
+        interval,
+        max_syn_rate,
+        receive_buffer,
+        capacity,
+    } = options;
+    let mut notices = Vec::new();
+    let ports = if needs.tcp {
+        syn_ports(privilege, &packet, flows, interval, &mut notices)?
+    } else {
+        None
+    };
+    let source_ports = SourcePorts::new(ports.as_ref().map(|held| held.ports.clone()).unwrap_or_default(), flows);
+    let ident = u16::try_from(random()? >> 48).unwrap_or_default();
+    let codec = Codec::new(
+        CookieKey::new([random()?, random()?]),
+        ident,
+        packet.clone(),
+        source_ports,
+    );
+    let mut sockets = Sockets::new(SocketPlan {
+        privilege,
+        packet: packet.clone(),
+        receive_buffer,
+        ident,
+        ports,
+    });
+    for family in families {
+        for proto in needs.protos() {
+            let kind = sockets.open_for(proto, family)?;
+            notices.extend(kind.notice(privilege).filter(|notice| !notices.contains(notice)));
+        }
+    }
+    let buffer_hint = sockets.buffer_hint().map(str::to_owned);
+    let parts = Parts {
+        clock: SystemClock::new(),
+        codec,
+        prober: Prober::new(max_syn_rate),
+        sockets,
+        packet,
+        capacity,
+    };
+    Ok(Prepared {
+        native: Native::new(parts, inbox, sink),
+        notices,
+        buffer_hint,
+    })
+}
+
+/// Ports to send SYNs from, or none where this process may not send them itself.
+fn syn_ports(
+    privilege: Privilege,
+    packet: &PacketOptions,
+    flows: u16,
+    interval: Duration,
+    notices: &mut Vec<String>,
+) -> Result<Option<Reservation>, StartError> {
+    match (privilege, raw_permission(packet)) {
+        (Privilege::Unprivileged, _) => return Ok(None),
+        (Privilege::Auto, Err(OpenError::Raw { program })) => {
+            notices.push(format!(
+                "TCP by connect(): no permission for raw sockets (CAP_NET_RAW), RTTs are the kernel's handshake times; \
+                 fix: sudo setcap cap_net_raw,cap_net_admin+p {program}"
+            ));
+            return Ok(None);
+        }
+        (Privilege::Auto | Privilege::Raw, Err(error)) => return Err(error.into()),
+        (Privilege::Auto | Privilege::Raw, Ok(())) => {}
+    }
+    // One socket holds one port. With fewer files allowed, ports rest for less.
+    let _ = sys::process::raise_open_files_limit();
+    let wanted = SourcePorts::wanted(interval)
+        .saturating_mul(flows.into())
+        .min(MAX_PORTS);
+    let mut seed = random()?;
+    let next = || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(seed >> 33).unwrap_or_default()
+    };
+    reserve(wanted, next).map(Some).map_err(StartError::Ports)
+}
+
+fn random() -> Result<u64, StartError> {
+    getrandom::u64().map_err(StartError::Random)
+}
+
+impl Needs {
+    fn protos(self) -> impl Iterator<Item = Proto> {
+        [self.icmp.then_some(Proto::Icmp), self.tcp.then_some(Proto::Tcp)]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// Of 28,000 ports for outgoing connections, a prober takes no more than these.
+const MAX_PORTS: usize = 4096;
