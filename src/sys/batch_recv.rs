@@ -76,9 +76,10 @@ pub struct QueuedIcmpError {
 unsafe impl Send for RecvBatch {}
 
 impl RecvBatch {
-    /// Room for `slots` messages of up to `slot_bytes` bytes each.
+    /// Room for `slots` messages of up to `slot_bytes` bytes each (at least one byte).
     #[must_use]
     pub fn new(slots: usize, slot_bytes: usize) -> Self {
+        let slot_bytes = slot_bytes.max(1);
         Self {
             slot_bytes,
             filled: 0,
@@ -96,28 +97,23 @@ impl RecvBatch {
     /// # Errors
     ///
     /// The errno of the call. On the data queue this can be the error of an earlier send of the same socket (`ECONNREFUSED`,
-    /// `EHOSTUNREACH`, ...): where ICMP errors are queued, the kernel raises each kind of them here or at the next send as well, once. `ENETDOWN`
+    /// `EHOSTUNREACH`, ...): where ICMP errors are queued, the kernel raises them here or at the next send as well, once. `ENETDOWN`
     /// is said once by a packet socket whose interface goes down. Either way the queue is still there: call again.
     pub fn recv(&mut self, fd: BorrowedFd<'_>, queue: Queue) -> io::Result<usize> {
         self.filled = 0;
         let slots = self.arm();
+        // Nothing else: packet sockets refuse flags that they don't know (packet_recvmsg), MSG_CMSG_CLOEXEC among them.
         let flags = match queue {
             Queue::Data => libc::MSG_DONTWAIT,
             Queue::Errors => libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE,
         };
+        // `as _` here and in `arm`: the types of flags and lengths differ between C libraries.
         let no_timeout = std::ptr::null_mut();
         loop {
             // SAFETY: `arm` has just pointed the first `slots` headers at buffers that `self` owns, with their true sizes, and nothing
             // else touches them during the call; a null timeout is allowed.
-            let returned = unsafe {
-                libc::recvmmsg(
-                    fd.as_raw_fd(),
-                    self.headers.as_mut_ptr(),
-                    slots,
-                    RECV_FLAGS | flags,
-                    no_timeout,
-                )
-            };
+            let returned =
+                unsafe { libc::recvmmsg(fd.as_raw_fd(), self.headers.as_mut_ptr(), slots, flags as _, no_timeout) };
             match super::check(returned) {
                 Ok(received) => {
                     self.filled = received.min(self.headers.len());
@@ -177,7 +173,7 @@ impl RecvBatch {
     /// Points all headers at their buffers and resets what the kernel overwrites; returns their number, at most what one call takes.
     fn arm(&mut self) -> libc::c_uint {
         let mut armed = 0;
-        let slots = self.bytes.chunks_exact_mut(self.slot_bytes.max(1)).take(MAX_PER_CALL);
+        let slots = self.bytes.chunks_exact_mut(self.slot_bytes).take(MAX_PER_CALL);
         let buffers = slots.zip(&mut self.names).zip(&mut self.controls);
         let headers = self.iovecs.iter_mut().zip(&mut self.headers);
         for (((slot, name), control), (iovec, header)) in buffers.zip(headers) {
@@ -188,16 +184,13 @@ impl RecvBatch {
             header.msg_name = name.as_mut_ptr();
             header.msg_iov = iovec;
             header.msg_iovlen = 1;
-            header.msg_controllen = control::CONTROL_BYTES;
+            header.msg_controllen = control::CONTROL_BYTES as _;
             header.msg_control = control.as_mut_ptr();
             armed += 1;
         }
         armed
     }
 }
-
-/// Descriptors that a peer might pass don't leak into children. (IP sockets pass none.)
-const RECV_FLAGS: libc::c_int = libc::MSG_CMSG_CLOEXEC;
 
 /// `UIO_MAXIOV`: the kernel silently takes no more messages than this in one call.
 const MAX_PER_CALL: usize = 1024;

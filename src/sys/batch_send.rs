@@ -80,9 +80,10 @@ pub struct SendProgress {
 unsafe impl Send for SendBatch {}
 
 impl SendBatch {
-    /// An empty batch with room for `slots` messages of up to `slot_bytes` bytes each.
+    /// An empty batch with room for `slots` messages of up to `slot_bytes` bytes each (at least one byte).
     #[must_use]
     pub fn new(slots: usize, slot_bytes: usize) -> Self {
+        let slot_bytes = slot_bytes.max(1);
         Self {
             slot_bytes,
             bytes: vec![0; slots.saturating_mul(slot_bytes)].into_boxed_slice(),
@@ -135,10 +136,12 @@ impl SendBatch {
         if pending == 0 {
             return self.progress(0, None);
         }
+        // `as _`: the type of flags differs between C libraries.
         loop {
             // SAFETY: `arm` has just pointed the first `pending` headers at iovecs, addresses and bytes that `self` owns and that
             // stay put during the call; `pending` is at most the number of headers.
-            let returned = unsafe { libc::sendmmsg(fd.as_raw_fd(), self.headers.as_mut_ptr(), pending, SEND_FLAGS) };
+            let returned =
+                unsafe { libc::sendmmsg(fd.as_raw_fd(), self.headers.as_mut_ptr(), pending, SEND_FLAGS as _) };
             match super::check(returned) {
                 Ok(sent) => {
                     self.move_cursor(sent);
@@ -214,7 +217,7 @@ impl SendBatch {
     /// Points the headers at the unsent messages; returns their number, at most what one call takes.
     fn arm(&mut self) -> libc::c_uint {
         let mut armed = 0;
-        let slots = self.bytes.chunks_exact_mut(self.slot_bytes.max(1));
+        let slots = self.bytes.chunks_exact_mut(self.slot_bytes);
         let messages = self.messages.iter().zip(slots).skip(self.cursor).take(MAX_PER_CALL);
         for (((message, slot), iovec), header) in messages.zip(&mut self.iovecs).zip(&mut self.headers) {
             iovec.iov_base = slot.as_mut_ptr().cast();

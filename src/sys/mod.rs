@@ -32,9 +32,11 @@
 //! # What the kernel promises, and what it doesn't
 //!
 //! Facts that callers have to live with are stated at the function they concern, and held by tests against the running kernel:
-//! - [`SendBatch::send`]: which failed sends use up a number of the send stamp counter, and which don't;
+//! - [`SendBatch::send`]: which failed sends use up a number of the send stamp counter, and which drops are silent;
 //! - [`RecvBatch::recv`]: an error of an earlier probe can surface at a later receive or send of the same socket;
-//! - [`options::enable_timestamping`]: the first packets after the first such call of the whole host may carry no stamp.
+//! - [`options::enable_timestamping`]: the first packets after the first such call of the whole host may carry no stamp, and send
+//!   stamps that find the receive buffer full are lost without a trace but a gap in their numbers;
+//! - [`packet_socket::open`]: its sockets refuse receive flags that all others ignore.
 //!
 //! All of this is Linux only, like the engines that need it. The portable engine does not come here.
 #![expect(

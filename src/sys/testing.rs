@@ -15,14 +15,12 @@ use super::{Interest, PollFd, Pushed, Queue, RecvBatch, SendBatch, TxStamp, chec
 ///
 /// Without the privilege for that, says so and runs nothing; or panics, where the environment says that this is the lab.
 pub(super) fn in_fresh_network(test: impl FnOnce() + Send + 'static) {
-    let outcome = thread::spawn(|| {
-        if let Err(error) = enter_fresh_network() {
-            skip(&format!("no network namespace: {error}"));
-            return;
-        }
-        test();
-    })
-    .join();
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let in_it = move || match enter_fresh_network() {
+        Ok(()) => test(),
+        Err(error) => skip(&format!("no network of its own: {error}")),
+    };
+    let outcome = thread::Builder::new().name(name).spawn(in_it).unwrap().join();
     if let Err(cause) = outcome {
         panic::resume_unwind(cause);
     }
@@ -79,7 +77,7 @@ pub(super) fn echo_request(icmp_type: u8, sequence: u8) -> [u8; 8] {
 pub(super) fn send(fd: BorrowedFd<'_>, to: SocketAddr, bytes: &[u8]) -> Result<(), i32> {
     let mut batch = SendBatch::new(1, bytes.len());
     let pushed = batch.push(to, |slot| {
-        slot.copy_from_slice(bytes);
+        slot[..bytes.len()].copy_from_slice(bytes);
         bytes.len()
     });
     assert_eq!(pushed, Pushed::Queued);
