@@ -81,8 +81,9 @@ fn a_datagram_longer_than_its_slot_is_flagged_and_its_neighbours_are_not() {
 fn control_data_that_does_not_fit_is_flagged() {
     let socket = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
     let address = socket.local_addr().unwrap();
-    // IPV6_FLOWINFO, IPV6_2292PKTINFO, IPV6_2292HOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS, IPV6_RECVORIGDSTADDR: with
-    // two addresses of 40 bytes each and one of 48 they pass 256 bytes together with the stamps.
+    // IPV6_FLOWINFO, IPV6_2292PKTINFO, IPV6_2292HOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS,
+    // IPV6_RECVORIGDSTADDR: with two addresses of 40 bytes each and one of 48 they pass 256 bytes together with the
+    // stamps.
     for name in [11, 2, 8, 49, 51, 66, 74] {
         // SAFETY: the pointer and the length describe a local integer.
         let returned = unsafe {

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use socket2::{Domain, Protocol};
 
 use super::*;
-use crate::sys::testing::{LONG, echo_request, in_fresh_network, raw, receive, send, shell, udp};
+use crate::sys::testing::{LONG, echo_request, in_fresh_network, raw, receive, send, shell, udp, without_capabilities};
 use crate::sys::{Interest, PollFd, Queue, RecvBatch, poll};
 
 const ECHO_REQUEST: u8 = 8;
@@ -29,6 +29,24 @@ fn the_receive_buffer_is_forced_beyond_the_limit_with_privilege() {
         assert_eq!(buffer, expected);
         // Far too much is no error.
         assert!(force_receive_buffer(socket.as_fd(), usize::MAX).unwrap().bytes > limit);
+    });
+}
+
+#[test]
+fn the_receive_buffer_stops_at_the_limit_without_privilege() {
+    let limit: usize = std::fs::read_to_string("/proc/sys/net/core/rmem_max")
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    without_capabilities(|| {
+        let (socket, _) = udp();
+        let buffer = force_receive_buffer(socket.as_fd(), 2 * limit).unwrap();
+        let expected = ReceiveBuffer {
+            bytes: 2 * limit,
+            forced: false,
+        };
+        assert_eq!(buffer, expected);
     });
 }
 
