@@ -31,11 +31,11 @@ pub enum Queue {
 /// One received message. Which fields are present depends on the queue, on the kind of socket and on its options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received<'a> {
-    /// From the data queue: the datagram (raw IPv4 sockets give it with its IP header, all others without). From the error queue: the
-    /// datagram that an ICMP error is about, from its ICMP or UDP payload on; empty for send stamps.
+    /// From the data queue: the datagram (raw IPv4 sockets give it with its IP header, all others without). From the
+    /// error queue: the datagram that an ICMP error is about, from its ICMP or UDP payload on; empty for send stamps.
     pub bytes: &'a [u8],
-    /// The sender of a datagram; for an ICMP error, where the datagram in `bytes` was sent to. `None` where the kernel gave none, and for
-    /// addresses that are not IP (packet sockets).
+    /// The sender of a datagram; for an ICMP error, where the datagram in `bytes` was sent to. `None` where the kernel
+    /// gave none, and for addresses that are not IP (packet sockets).
     pub from: Option<SocketAddr>,
     /// When the packet arrived at this host, by the kernel's software stamp.
     pub rx_stamp: Option<Wall>,
@@ -52,7 +52,8 @@ pub struct Received<'a> {
 /// When a datagram was handed to the network interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TxStamp {
-    /// The number of the datagram: the socket counts from 0 since send stamps were enabled or restarted, wrapping at 32 bits.
+    /// The number of the datagram: the socket counts from 0 since send stamps were enabled or restarted, wrapping at 32
+    /// bits.
     pub id: u32,
     /// When, by the kernel's software stamp.
     pub at: Wall,
@@ -71,14 +72,15 @@ pub struct QueuedIcmpError {
     pub errno: i32,
 }
 
-// SAFETY: the raw pointers in `iovecs` and `headers` are written by `arm` and used by the kernel within one `recv`, under one
-// `&mut self`; whatever they hold at any other time is never used as a pointer. All else in here is `Send`.
+// SAFETY: the raw pointers in `iovecs` and `headers` are written by `arm` and used by the kernel within one `recv`,
+// under one `&mut self`; whatever they hold at any other time is never used as a pointer. All else in here is `Send`.
 unsafe impl Send for RecvBatch {}
 
 impl RecvBatch {
-    /// Room for `slots` messages of up to `slot_bytes` bytes each.
+    /// Room for `slots` messages of up to `slot_bytes` bytes each (at least one byte).
     #[must_use]
     pub fn new(slots: usize, slot_bytes: usize) -> Self {
+        let slot_bytes = slot_bytes.max(1);
         Self {
             slot_bytes,
             filled: 0,
@@ -90,34 +92,31 @@ impl RecvBatch {
         }
     }
 
-    /// Replaces the content of this batch by what waits in a queue of `fd`, with one `recvmmsg` that does not wait. Returns how many
-    /// messages there are; 0 where the queue is empty. As many as there are slots means that more may wait.
+    /// Replaces the content of this batch by what waits in a queue of `fd`, with one `recvmmsg` that does not wait.
+    /// Returns how many messages there are; 0 where the queue is empty. As many as there are slots means that more may
+    /// wait.
     ///
     /// # Errors
     ///
-    /// The errno of the call. On the data queue this can be the error of an earlier send of the same socket (`ECONNREFUSED`,
-    /// `EHOSTUNREACH`, ...): where ICMP errors are queued, the kernel raises each kind of them here or at the next send as well, once. `ENETDOWN`
-    /// is said once by a packet socket whose interface goes down. Either way the queue is still there: call again.
+    /// The errno of the call. On the data queue this can be the error of an earlier send of the same socket
+    /// (`ECONNREFUSED`, `EHOSTUNREACH`, ...): where ICMP errors are queued, the kernel raises them here or at the next
+    /// send as well, once. `ENETDOWN` is said once by a packet socket whose interface goes down. Either way the queue is
+    /// still there: call again.
     pub fn recv(&mut self, fd: BorrowedFd<'_>, queue: Queue) -> io::Result<usize> {
         self.filled = 0;
         let slots = self.arm();
+        // Nothing else: packet sockets refuse flags that they don't know (packet_recvmsg), MSG_CMSG_CLOEXEC among them.
         let flags = match queue {
             Queue::Data => libc::MSG_DONTWAIT,
             Queue::Errors => libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE,
         };
+        // `as _` here and in `arm`: the types of flags and lengths differ between C libraries.
         let no_timeout = std::ptr::null_mut();
         loop {
-            // SAFETY: `arm` has just pointed the first `slots` headers at buffers that `self` owns, with their true sizes, and nothing
-            // else touches them during the call; a null timeout is allowed.
-            let returned = unsafe {
-                libc::recvmmsg(
-                    fd.as_raw_fd(),
-                    self.headers.as_mut_ptr(),
-                    slots,
-                    RECV_FLAGS | flags,
-                    no_timeout,
-                )
-            };
+            // SAFETY: `arm` has just pointed the first `slots` headers at buffers that `self` owns, with their true
+            // sizes, and nothing else touches them during the call; a null timeout is allowed.
+            let returned =
+                unsafe { libc::recvmmsg(fd.as_raw_fd(), self.headers.as_mut_ptr(), slots, flags as _, no_timeout) };
             match super::check(returned) {
                 Ok(received) => {
                     self.filled = received.min(self.headers.len());
@@ -174,10 +173,11 @@ impl RecvBatch {
         })
     }
 
-    /// Points all headers at their buffers and resets what the kernel overwrites; returns their number, at most what one call takes.
+    /// Points all headers at their buffers and resets what the kernel overwrites; returns their number, at most what
+    /// one call takes.
     fn arm(&mut self) -> libc::c_uint {
         let mut armed = 0;
-        let slots = self.bytes.chunks_exact_mut(self.slot_bytes.max(1)).take(MAX_PER_CALL);
+        let slots = self.bytes.chunks_exact_mut(self.slot_bytes).take(MAX_PER_CALL);
         let buffers = slots.zip(&mut self.names).zip(&mut self.controls);
         let headers = self.iovecs.iter_mut().zip(&mut self.headers);
         for (((slot, name), control), (iovec, header)) in buffers.zip(headers) {
@@ -188,16 +188,13 @@ impl RecvBatch {
             header.msg_name = name.as_mut_ptr();
             header.msg_iov = iovec;
             header.msg_iovlen = 1;
-            header.msg_controllen = control::CONTROL_BYTES;
+            header.msg_controllen = control::CONTROL_BYTES as _;
             header.msg_control = control.as_mut_ptr();
             armed += 1;
         }
         armed
     }
 }
-
-/// Descriptors that a peer might pass don't leak into children. (IP sockets pass none.)
-const RECV_FLAGS: libc::c_int = libc::MSG_CMSG_CLOEXEC;
 
 /// `UIO_MAXIOV`: the kernel silently takes no more messages than this in one call.
 const MAX_PER_CALL: usize = 1024;

@@ -6,10 +6,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use socket2::SockAddr;
 
-/// A batch of datagrams with room for a fixed number of messages of a fixed size. Nothing is allocated after [`Self::new`].
+/// A batch of datagrams with room for a fixed number of messages of a fixed size. Nothing is allocated after
+/// [`Self::new`].
 ///
-/// Fill it with [`Self::push`], hand it to the kernel with [`Self::send`] until nothing is [`unsent`](Self::unsent), then
-/// [`clear`](Self::clear) it:
+/// Fill it with [`Self::push`], hand it to the kernel with [`Self::send`] until nothing is [`unsent`](Self::unsent),
+/// then [`clear`](Self::clear) it:
 ///
 /// ```no_run
 /// # use std::os::fd::AsFd;
@@ -70,19 +71,20 @@ pub struct SendProgress {
     pub sent: usize,
     /// The errno of the message at the cursor, which was not sent. `sent` is 0 then.
     pub failed: Option<i32>,
-    /// How often the kernel has tried the message at the cursor by now, in vain each time: often 2 when it has `failed`, because the
-    /// call before stopped there without giving a reason.
+    /// How often the kernel has tried the message at the cursor by now, in vain each time: often 2 when it has
+    /// `failed`, because the call before stopped there without giving a reason.
     pub tries: u32,
 }
 
-// SAFETY: the raw pointers in `iovecs` and `headers` are written by `arm` and read by the kernel within one `send`, under one
-// `&mut self`; whatever they hold at any other time is never used. All else in here is `Send`.
+// SAFETY: the raw pointers in `iovecs` and `headers` are written by `arm` and read by the kernel within one `send`,
+// under one `&mut self`; whatever they hold at any other time is never used. All else in here is `Send`.
 unsafe impl Send for SendBatch {}
 
 impl SendBatch {
-    /// An empty batch with room for `slots` messages of up to `slot_bytes` bytes each.
+    /// An empty batch with room for `slots` messages of up to `slot_bytes` bytes each (at least one byte).
     #[must_use]
     pub fn new(slots: usize, slot_bytes: usize) -> Self {
+        let slot_bytes = slot_bytes.max(1);
         Self {
             slot_bytes,
             bytes: vec![0; slots.saturating_mul(slot_bytes)].into_boxed_slice(),
@@ -95,8 +97,8 @@ impl SendBatch {
         }
     }
 
-    /// Queues one message to `to`: `fill` writes it into the slot it is given and returns its length, of which at most the length
-    /// of the slot counts. `fill` is not called where the batch is full.
+    /// Queues one message to `to`: `fill` writes it into the slot it is given and returns its length, of which at most
+    /// the length of the slot counts. `fill` is not called where the batch is full.
     ///
     /// The port of `to` means what it means to the socket; on raw sockets it has to be 0.
     pub fn push(&mut self, to: SocketAddr, fill: impl FnOnce(&mut [u8]) -> usize) -> Pushed {
@@ -116,29 +118,33 @@ impl SendBatch {
         Pushed::Queued
     }
 
-    /// Sends messages from the cursor on with one `sendmmsg` that does not wait, and moves the cursor past those that were sent.
+    /// Sends messages from the cursor on with one `sendmmsg` that does not wait, and moves the cursor past those that
+    /// were sent.
     ///
-    /// The kernel stops at the first message that fails, and tells its errno only if it is the first message of the call. So
-    /// after a short count, call again: the same message is tried again, and if it fails again, [`SendProgress::failed`] says why.
-    /// The caller then waits, or goes on without it by [`skip_one`](Self::skip_one).
+    /// The kernel stops at the first message that fails, and tells its errno only if it is the first message of the
+    /// call. So after a short count, call again: the same message is tried again, and if it fails again,
+    /// [`SendProgress::failed`] says why. The caller then waits, or goes on without it by [`skip_one`](Self::skip_one).
     ///
     /// Three things that a caller has to know:
-    /// - Where send stamps are numbered, a message that the kernel drops after it has built the packet uses up a number with **each try**
-    ///   ([`uses_tx_number`](super::errno::uses_tx_number): an output rule of the firewall, a full queue); one that fails before that uses
-    ///   none. So the next message has the number of the last one sent, plus 1, plus [`SendProgress::tries`] in the first case.
+    /// - Where send stamps are numbered, a message that the kernel drops after it has built the packet uses up a number
+    ///   with **each try** ([`uses_tx_number`](super::errno::uses_tx_number): an output rule of the firewall, a full
+    ///   queue); one that fails before that uses none. So the next message has the number of the last one sent, plus 1,
+    ///   plus [`SendProgress::tries`] in the first case.
     /// - A packet that a full queue of this host drops counts as **sent** on raw and UDP sockets, unless
     ///   [`recv_err`](super::options::recv_err) is on: then it fails with `ENOBUFS`. Either way it gets no stamp.
-    /// - Where `recv_err` is on, or the socket is connected, the ICMP error of an *earlier* message can fail the next try
-    ///   (`ECONNREFUSED`, `EHOSTUNREACH`, ...); it is gone after that, and the same message can be sent.
+    /// - Where `recv_err` is on, or the socket is connected, the ICMP error of an *earlier* message can fail the next
+    ///   try (`ECONNREFUSED`, `EHOSTUNREACH`, ...); it is gone after that, and the same message can be sent.
     pub fn send(&mut self, fd: BorrowedFd<'_>) -> SendProgress {
         let pending = self.arm();
         if pending == 0 {
             return self.progress(0, None);
         }
+        // `as _`: the type of flags differs between C libraries.
         loop {
-            // SAFETY: `arm` has just pointed the first `pending` headers at iovecs, addresses and bytes that `self` owns and that
-            // stay put during the call; `pending` is at most the number of headers.
-            let returned = unsafe { libc::sendmmsg(fd.as_raw_fd(), self.headers.as_mut_ptr(), pending, SEND_FLAGS) };
+            // SAFETY: `arm` has just pointed the first `pending` headers at iovecs, addresses and bytes that `self`
+            // owns and that stay put during the call; `pending` is at most the number of headers.
+            let returned =
+                unsafe { libc::sendmmsg(fd.as_raw_fd(), self.headers.as_mut_ptr(), pending, SEND_FLAGS as _) };
             match super::check(returned) {
                 Ok(sent) => {
                     self.move_cursor(sent);
@@ -214,7 +220,7 @@ impl SendBatch {
     /// Points the headers at the unsent messages; returns their number, at most what one call takes.
     fn arm(&mut self) -> libc::c_uint {
         let mut armed = 0;
-        let slots = self.bytes.chunks_exact_mut(self.slot_bytes.max(1));
+        let slots = self.bytes.chunks_exact_mut(self.slot_bytes);
         let messages = self.messages.iter().zip(slots).skip(self.cursor).take(MAX_PER_CALL);
         for (((message, slot), iovec), header) in messages.zip(&mut self.iovecs).zip(&mut self.headers) {
             iovec.iov_base = slot.as_mut_ptr().cast();

@@ -1,8 +1,8 @@
 //! The control messages (`cmsg(3)`) that come with a received message, decoded without pointers.
 //!
-//! The layout is the kernel's: a header (`size_t` length that includes the header, `int` level, `int` type), data, padding to the
-//! size of a `long`. The walk ends at the first header that is cut short, or that claims less than a header or more than is left.
-//! Messages that nobody here asked for are skipped.
+//! The layout is the kernel's: a header (`size_t` length that includes the header, `int` level, `int` type), data,
+//! padding to the size of a `long`. The walk ends at the first header that is cut short, or that claims less than a
+//! header or more than is left. Messages that nobody here asked for are skipped.
 
 use std::mem::{align_of, offset_of, size_of};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -188,7 +188,8 @@ fn prefix(bytes: &[u8], len: impl TryInto<usize>) -> &[u8] {
     bytes.get(..len).unwrap_or_default()
 }
 
-/// Size of a [`ControlBuffer`]: more than the largest set of messages that the options of this module can cause at once.
+/// Size of a [`ControlBuffer`]: more than the largest set of messages that the options of this module can cause at
+/// once.
 pub(super) const CONTROL_BYTES: usize = 256;
 
 /// Size of a [`NameBuffer`]: the largest address of the families used here is that of IPv6.

@@ -8,7 +8,8 @@ use super::{Interest, check};
 
 /// An epoll instance with room for a fixed number of results per wait.
 ///
-/// It is itself a descriptor that is readable when something is ready, so that [`poll`](super::poll()) can wait for it among others, in ns.
+/// It is itself a descriptor that is readable when something is ready, so that [`poll`](super::poll()) can wait for it
+/// among others, in ns.
 #[derive(Debug)]
 pub struct Epoll {
     fd: OwnedFd,
@@ -50,7 +51,8 @@ impl Epoll {
         Ok(Self { fd, events })
     }
 
-    /// Waits for `interest` at `fd`, to be reported with `token` as long as it lasts. The kernel forgets a descriptor when it is closed.
+    /// Waits for `interest` at `fd`, to be reported with `token` as long as it lasts. The kernel forgets a descriptor
+    /// when it is closed.
     ///
     /// # Errors
     ///
@@ -77,8 +79,8 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_DEL, fd, Interest::Errors, 0)
     }
 
-    /// Waits until something is ready or `timeout` has passed (`None`: as long as it takes; rounded up to ms). Nothing also where a signal
-    /// ended the wait.
+    /// Waits until something is ready or `timeout` has passed (`None`: as long as it takes; rounded up to ms). Nothing
+    /// also where a signal ended the wait.
     ///
     /// # Errors
     ///

@@ -17,9 +17,9 @@ pub const fn send_error_from_errno(errno: i32) -> SendError {
 
 /// Whether a send that failed with this errno has used up a number of the send stamp counter, once per try.
 ///
-/// Numbers are given out when the packet is built and, since Linux 6.8, taken back if building it fails. But an output rule of the firewall
-/// (`EPERM`) and a full queue (`ENOBUFS`) drop the finished packet, number and all. (`ENOBUFS` for want of memory while building is
-/// the exception; it is rare for small packets.)
+/// Numbers are given out when the packet is built and, since Linux 6.8, taken back if building it fails. But an output
+/// rule of the firewall (`EPERM`) and a full queue (`ENOBUFS`) drop the finished packet, number and all. (`ENOBUFS` for
+/// want of memory while building is the exception; it is rare for small packets.)
 #[must_use]
 pub const fn uses_tx_number(errno: i32) -> bool {
     matches!(errno, libc::EPERM | libc::ENOBUFS)

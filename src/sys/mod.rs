@@ -1,40 +1,47 @@
 //! Linux, made safe: the only module of this program that contains `unsafe`.
 //!
-//! Everything here is a thin function over one system call (or one socket option) that the standard library and `socket2` do not
-//! cover: batched sends and receives with kernel stamps, error queues, packet filters, polling in nanoseconds. Decisions live
-//! elsewhere; this module knows the vocabulary ([`crate::units`], [`crate::outcome`]) and nothing else of the program.
+//! Everything here is a thin function over one system call (or one socket option) that the standard library and
+//! `socket2` do not cover: batched sends and receives with kernel stamps, error queues, packet filters, polling in
+//! nanoseconds. Decisions live elsewhere; this module knows the vocabulary ([`crate::units`], [`crate::outcome`]) and
+//! nothing else of the program.
 //!
 //! # Invariants
 //!
-//! 1. **No function here is `unsafe` to call.** No argument, no packet and no answer of the kernel may lead to undefined
-//!    behaviour or to a panic. Whatever the kernel writes is read as bytes, with bounds.
-//! 2. **A file descriptor is a `BorrowedFd` on the way in and an `OwnedFd` on the way out**, opened with `CLOEXEC`. Raw numbers
-//!    exist only inside the one expression that makes the call, so a call can't hit a descriptor that was closed and reused.
-//! 3. **A pointer lives as long as one call.** [`SendBatch`] and [`RecvBatch`] own their buffers and write fresh pointers into
-//!    the message headers right before each call; between calls the headers are dead weight. That is why both may move, and why
-//!    both may be sent to another thread although `mmsghdr` may not.
+//! 1. **No function here is `unsafe` to call.** No argument, no packet and no answer of the kernel may lead to
+//!    undefined behaviour or to a panic. Whatever the kernel writes is read as bytes, with bounds.
+//! 2. **A file descriptor is a `BorrowedFd` on the way in and an `OwnedFd` on the way out**, opened with `CLOEXEC`. Raw
+//!    numbers exist only inside the one expression that makes the call, so a call can't hit a descriptor that was
+//!    closed and reused.
+//! 3. **A pointer lives as long as one call.** [`SendBatch`] and [`RecvBatch`] own their buffers and write fresh
+//!    pointers into the message headers right before each call; between calls the headers are dead weight. That is why
+//!    both may move, and why both may be sent to another thread although `mmsghdr` may not.
 //! 4. **Control messages are decoded without pointers.** `control` walks the buffer as a byte slice with the layout of
-//!    `cmsg(3)`: it checks each length against what is left, and ends the walk at the first header that does not fit. So
-//!    alignment can't matter when reading. The buffers that the *kernel* fills are aligned like `cmsghdr`; `const` assertions
-//!    hold both the alignment and the room for the largest set of messages that the options here can ask for.
-//! 5. **A cut message says so.** `MSG_TRUNC` and `MSG_CTRUNC` both become [`Received::truncated`]. With the buffers used here
-//!    the kernel never sets `MSG_CTRUNC`, unless an option is switched on that this module does not know.
-//! 6. **Absent is `None`.** No stamp is no stamp: nothing here replaces a missing kernel stamp by a clock reading, and nothing
-//!    here reads a clock.
+//!    `cmsg(3)`: it checks each length against what is left, and ends the walk at the first header that does not fit.
+//!    So alignment can't matter when reading. The buffers that the *kernel* fills are aligned like `cmsghdr`; `const`
+//!    assertions hold both the alignment and the room for the largest set of messages that the options here can ask
+//!    for.
+//! 5. **A cut message says so.** `MSG_TRUNC` and `MSG_CTRUNC` both become [`Received::truncated`]. With the buffers
+//!    used here the kernel never sets `MSG_CTRUNC`, unless an option is switched on that this module does not know.
+//! 6. **Absent is `None`.** No stamp is no stamp: nothing here replaces a missing kernel stamp by a clock reading, and
+//!    nothing here reads a clock.
 //! 7. **One unsafe operation per block**, each with the reason why it is sound. Lints enforce both.
 //!
 //! # Errors
 //!
-//! Functions return [`std::io::Error`] with the errno of the call and add no words: the caller knows the socket, the address
-//! and the purpose, and names them. `EINTR` never surfaces: a call that was interrupted is made again, or, where it waits,
-//! reports that nothing is ready. [`errno::send_error_from_errno`] turns the errno of a send into the outcome of a probe.
+//! Functions return [`std::io::Error`] with the errno of the call and add no words: the caller knows the socket, the
+//! address and the purpose, and names them. `EINTR` never surfaces: a call that was interrupted is made again, or,
+//! where it waits, reports that nothing is ready. [`errno::send_error_from_errno`] turns the errno of a send into the
+//! outcome of a probe.
 //!
 //! # What the kernel promises, and what it doesn't
 //!
-//! Facts that callers have to live with are stated at the function they concern, and held by tests against the running kernel:
-//! - [`SendBatch::send`]: which failed sends use up a number of the send stamp counter, and which don't;
+//! Facts that callers have to live with are stated at the function they concern, and held by tests against the running
+//! kernel:
+//! - [`SendBatch::send`]: which failed sends use up a number of the send stamp counter, and which drops are silent;
 //! - [`RecvBatch::recv`]: an error of an earlier probe can surface at a later receive or send of the same socket;
-//! - [`options::enable_timestamping`]: the first packets after the first such call of the whole host may carry no stamp.
+//! - [`options::enable_timestamping`]: the first packets after the first such call of the whole host may carry no
+//!   stamp, and send stamps that find the receive buffer full are lost without a trace but a gap in their numbers;
+//! - [`packet_socket::open`]: its sockets refuse receive flags that all others ignore.
 //!
 //! All of this is Linux only, like the engines that need it. The portable engine does not come here.
 #![expect(
@@ -104,7 +111,7 @@ const EMPTY_IOVEC: libc::iovec = libc::iovec {
 
 /// A message header that points nowhere: no address, no buffers, no control data.
 const EMPTY_HEADER: libc::mmsghdr = {
-    // SAFETY: all fields are integers and raw pointers (and, on some targets, padding fields of integers); zero is a valid value
-    // of each.
+    // SAFETY: all fields are integers and raw pointers (and, on some targets, padding fields of integers); zero is a
+    // valid value of each.
     unsafe { mem::zeroed() }
 };

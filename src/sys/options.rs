@@ -21,7 +21,8 @@ pub enum Stamps {
 /// A receive buffer as the kernel set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiveBuffer {
-    /// Its size by the kernel's account, which is of buffers with all their overhead: twice what was asked for, if it was granted.
+    /// Its size by the kernel's account, which is of buffers with all their overhead: twice what was asked for, if it
+    /// was granted.
     pub bytes: usize,
     /// Whether the limit `net.core.rmem_max` was overridden (needs `CAP_NET_ADMIN`).
     pub forced: bool,
@@ -43,8 +44,8 @@ pub struct FilterInstruction {
 /// What the kernel knows of a TCP connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpInfo {
-    /// The smoothed RTT. Before any data was exchanged it is the first sample: that of the handshake, unless a retransmission made
-    /// it ambiguous.
+    /// The smoothed RTT. Before any data was exchanged it is the first sample: that of the handshake, unless a
+    /// retransmission made it ambiguous.
     pub rtt: Duration,
     /// How many segments were sent again, the SYN included.
     pub total_retransmits: u32,
@@ -52,9 +53,10 @@ pub struct TcpInfo {
 
 /// Asks for software stamps by the kernel.
 ///
-/// Send stamps come alone, without a copy of the packet (`OPT_TSONLY`), so that they take little of the receive buffer that they share with
-/// the replies; they are dropped silently where it is full. Arrival stamps are switched on for the whole host by the first socket
-/// that asks, from a work queue: packets that arrive within the next moments may carry none.
+/// Send stamps come alone, without a copy of the packet (`OPT_TSONLY`), so that they take little of the receive buffer
+/// that they share with the replies; they are dropped silently where it is full. Arrival stamps are switched on for the
+/// whole host by the first socket that asks, from a work queue: packets that arrive within the next moments may carry
+/// none.
 ///
 /// # Errors
 ///
@@ -90,7 +92,8 @@ pub fn restart_tx_counter(fd: BorrowedFd<'_>) -> io::Result<()> {
     set(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, &with)
 }
 
-/// Asks for a receive buffer of `bytes` bytes: beyond the limit of the system where privilege allows it, else up to the limit.
+/// Asks for a receive buffer of `bytes` bytes: beyond the limit of the system where privilege allows it, else up to the
+/// limit.
 ///
 /// # Errors
 ///
@@ -109,7 +112,8 @@ pub fn force_receive_buffer(fd: BorrowedFd<'_>, bytes: usize) -> io::Result<Rece
     Ok(ReceiveBuffer { bytes, forced })
 }
 
-/// How many packets for this socket the kernel has dropped because its receive buffer was full, since it was opened; wraps at 32 bits.
+/// How many packets for this socket the kernel has dropped because its receive buffer was full, since it was opened;
+/// wraps at 32 bits.
 ///
 /// # Errors
 ///
@@ -141,7 +145,8 @@ pub fn attach_filter(fd: BorrowedFd<'_>, program: &[FilterInstruction]) -> io::R
     set(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
-/// Attaches a filter that lets nothing pass. With [`drain`] after it, nothing is left in the queue of what came before the real filter.
+/// Attaches a filter that lets nothing pass. With [`drain`] after it, nothing is left in the queue of what came before
+/// the real filter.
 ///
 /// # Errors
 ///
@@ -156,8 +161,9 @@ pub fn attach_drop_all(fd: BorrowedFd<'_>) -> io::Result<()> {
     attach_filter(fd, &[return_zero])
 }
 
-/// Throws away what waits in the receive queue, and returns how many datagrams that were. Ends when the queue is empty; call
-/// it behind [`attach_drop_all`], or it might be filled as fast as it is emptied (it ends anyway, after a million datagrams).
+/// Throws away what waits in the receive queue, and returns how many datagrams that were. Ends when the queue is empty;
+/// call it behind [`attach_drop_all`], or it might be filled as fast as it is emptied (it ends anyway, after a million
+/// datagrams).
 ///
 /// # Errors
 ///
@@ -186,7 +192,8 @@ pub fn set_icmp_filter(fd: BorrowedFd<'_>, blocked: u32) -> io::Result<()> {
     set(fd, libc::SOL_RAW, ICMP_FILTER, &blocked)
 }
 
-/// Sets which ICMPv6 types a raw ICMPv6 socket does **not** deliver: bit n of word m is type 32 m + n (RFC 3542, section 3.2).
+/// Sets which ICMPv6 types a raw ICMPv6 socket does **not** deliver: bit n of word m is type 32 m + n (RFC 3542,
+/// section 3.2).
 ///
 /// # Errors
 ///
@@ -207,8 +214,8 @@ pub fn recv_ttl(fd: BorrowedFd<'_>, family: Family) -> io::Result<()> {
     }
 }
 
-/// Asks for ICMP errors about the socket's own datagrams on its error queue. Each is also raised once as the errno of a later send or
-/// receive, unless the error queue is read first.
+/// Asks for ICMP errors about the socket's own datagrams on its error queue. Each is also raised once as the errno of a
+/// later send or receive, unless the error queue is read first.
 ///
 /// # Errors
 ///
@@ -279,8 +286,8 @@ pub fn tcp_info(fd: BorrowedFd<'_>) -> io::Result<TcpInfo> {
 
 /// Sets one option to a value of the type that the kernel expects there.
 fn set<T>(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
-    // SAFETY: the pointer and the length describe `value`, which the kernel only reads; what `value` itself points at (the instructions
-    // of a filter) is alive in the caller.
+    // SAFETY: the pointer and the length describe `value`, which the kernel only reads; what `value` itself points at
+    // (the instructions of a filter) is alive in the caller.
     let returned = unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),

@@ -8,10 +8,11 @@ use socket2::{Domain, Socket, Type};
 
 use super::{FilterInstruction, check, options, socklen_of};
 
-/// Opens a packet socket that receives what `program` lets pass of the packets of one ethertype, from their network header on, at one
-/// interface or at all of them (`None`); never what this host itself sends. It does not block.
+/// Opens a packet socket that receives what `program` lets pass of the packets of one ethertype, from their network
+/// header on, at one interface or at all of them (`None`); never what this host itself sends. It does not block.
 ///
-/// The socket is bound only after the filter is attached, so not even the first packet in its queue has escaped the filter.
+/// The socket is bound only after the filter is attached, so not even the first packet in its queue has escaped the
+/// filter.
 ///
 /// # Errors
 ///

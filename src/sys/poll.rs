@@ -72,8 +72,8 @@ impl<'fd> PollFd<'fd> {
     }
 }
 
-/// Waits until something is ready at one of `fds`, or `timeout` has passed (`None`: as long as it takes). Returns how many are ready; 0
-/// also where a signal ended the wait.
+/// Waits until something is ready at one of `fds`, or `timeout` has passed (`None`: as long as it takes). Returns how
+/// many are ready; 0 also where a signal ended the wait.
 ///
 /// # Errors
 ///
@@ -86,8 +86,8 @@ pub fn poll(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<usi
     });
     let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let first = fds.as_mut_ptr().cast::<libc::pollfd>();
-    // SAFETY: `first` and `count` describe `fds`, whose elements have the layout of `pollfd` (`repr(transparent)`); `timeout` is null or
-    // points at a local that outlives the call; a null signal mask leaves it as it is.
+    // SAFETY: `first` and `count` describe `fds`, whose elements have the layout of `pollfd` (`repr(transparent)`);
+    // `timeout` is null or points at a local that outlives the call; a null signal mask leaves it as it is.
     let returned = unsafe { libc::ppoll(first, count, timeout, std::ptr::null()) };
     match check(returned) {
         Ok(ready) => Ok(ready),

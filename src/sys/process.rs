@@ -6,8 +6,8 @@ use std::{fs, io};
 
 use super::check;
 
-/// Sets how far the kernel may delay the timers of the **calling thread** (and of threads that it starts later) in order to merge them. The
-/// default is 50 us; 1 ns is the least.
+/// Sets how far the kernel may delay the timers of the **calling thread** (and of threads that it starts later) in
+/// order to merge them. The default is 50 us; 1 ns is the least.
 ///
 /// # Errors
 ///
@@ -53,7 +53,8 @@ pub fn has_capability_net_raw() -> bool {
     has_capability(CAP_NET_RAW)
 }
 
-/// Whether this process may override limits and configure the network (`CAP_NET_ADMIN`). `false` where `/proc` does not say.
+/// Whether this process may override limits and configure the network (`CAP_NET_ADMIN`). `false` where `/proc` does not
+/// say.
 #[must_use]
 pub fn has_capability_net_admin() -> bool {
     has_capability(CAP_NET_ADMIN)
@@ -122,6 +123,14 @@ mod tests {
         assert_eq!(set >> CAP_NET_ADMIN & 1, 0);
         assert_eq!(effective_capabilities("CapEff:\tnonsense\n"), None);
         assert_eq!(effective_capabilities(""), None);
+    }
+
+    #[test]
+    fn a_thread_that_gave_up_its_capabilities_has_none() {
+        crate::sys::testing::without_capabilities(|| {
+            assert!(!has_capability_net_raw());
+            assert!(!has_capability_net_admin());
+        });
     }
 
     #[test]

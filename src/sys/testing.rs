@@ -13,19 +13,31 @@ use super::{Interest, PollFd, Pushed, Queue, RecvBatch, SendBatch, TxStamp, chec
 
 /// Runs `test` on a thread with a network namespace of its own, in which only the loopback interface is up.
 ///
-/// Without the privilege for that, says so and runs nothing; or panics, where the environment says that this is the lab.
+/// Without the privilege for that, says so and runs nothing; or panics, where the environment says that this is the
+/// lab.
 pub(super) fn in_fresh_network(test: impl FnOnce() + Send + 'static) {
-    let outcome = thread::spawn(|| {
-        if let Err(error) = enter_fresh_network() {
-            skip(&format!("no network namespace: {error}"));
-            return;
-        }
-        test();
-    })
-    .join();
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let in_it = move || match enter_fresh_network() {
+        Ok(()) => test(),
+        Err(error) => skip(&format!("no network of its own: {error}")),
+    };
+    let outcome = thread::Builder::new().name(name).spawn(in_it).unwrap().join();
     if let Err(cause) = outcome {
         panic::resume_unwind(cause);
     }
+}
+
+/// Runs `test` on a thread without any capability. (Capabilities belong to threads.)
+pub(super) fn without_capabilities(test: impl FnOnce() + Send) {
+    // `struct __user_cap_header_struct` of version 3 for the calling thread, and two empty `__user_cap_data_struct`.
+    let (mut header, nothing) = ([0x2008_0522_u32, 0], [0_u32; 6]);
+    let in_it = move || {
+        // SAFETY: the pointers are to locals of the right size, which outlive the call.
+        let returned = unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), nothing.as_ptr()) };
+        assert_eq!(returned, 0);
+        test();
+    };
+    thread::scope(|scope| scope.spawn(in_it).join()).unwrap_or_else(|cause| panic::resume_unwind(cause));
 }
 
 fn enter_fresh_network() -> io::Result<()> {
@@ -79,7 +91,7 @@ pub(super) fn echo_request(icmp_type: u8, sequence: u8) -> [u8; 8] {
 pub(super) fn send(fd: BorrowedFd<'_>, to: SocketAddr, bytes: &[u8]) -> Result<(), i32> {
     let mut batch = SendBatch::new(1, bytes.len());
     let pushed = batch.push(to, |slot| {
-        slot.copy_from_slice(bytes);
+        slot[..bytes.len()].copy_from_slice(bytes);
         bytes.len()
     });
     assert_eq!(pushed, Pushed::Queued);
@@ -116,8 +128,8 @@ pub(super) fn tx_ids(fd: BorrowedFd<'_>) -> Vec<u32> {
     tx_stamps(fd).iter().map(|stamp| stamp.id).collect()
 }
 
-/// Sends to itself until an arrival carries a stamp: the kernel switches stamping on from a work queue, for the whole host. Leave the
-/// socket open, and stamps stay on.
+/// Sends to itself until an arrival carries a stamp: the kernel switches stamping on from a work queue, for the whole
+/// host. Leave the socket open, and stamps stay on.
 pub(super) fn keep_stamps_on() -> UdpSocket {
     let (socket, address) = udp();
     super::options::enable_timestamping(socket.as_fd(), super::Stamps::RxOnly).unwrap();

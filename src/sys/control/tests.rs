@@ -196,15 +196,13 @@ fn values_out_of_range_are_absent() {
 }
 
 #[test]
-fn addresses_are_read_as_socket2_writes_them() {
+fn addresses_of_both_families_are_read_and_all_others_are_absent() {
     for text in ["192.0.2.7:4242", "[2001:db8::9]:80", "[fe80::1%3]:7"] {
         let address: SocketAddr = text.parse().unwrap();
         let bytes = match address {
             SocketAddr::V4(v4) => sockaddr_in(v4.ip().octets(), v4.port()),
             SocketAddr::V6(v6) => sockaddr_in6(v6.ip().octets(), v6.port(), v6.scope_id()),
         };
-        let written = socket2::SockAddr::from(address);
-        assert_eq!(usize::try_from(written.len()).unwrap(), bytes.len());
         assert_eq!(decode_address(&bytes), Some(address));
         assert_eq!(decode_address(&bytes[..bytes.len() - 9]), None, "cut short");
     }
@@ -218,7 +216,7 @@ fn walk_of_the_c_library(bytes: &[u8]) -> Vec<(i32, i32, usize)> {
     buffer.0[..bytes.len()].copy_from_slice(bytes);
     let mut header = crate::sys::EMPTY_HEADER.msg_hdr;
     header.msg_control = buffer.as_mut_ptr();
-    header.msg_controllen = bytes.len().try_into().unwrap();
+    header.msg_controllen = bytes.len() as _;
     let mut found = Vec::new();
     // SAFETY: the header describes an aligned buffer that outlives the walk.
     let mut message = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
