@@ -1,1 +1,3 @@
-//! net
+//! The edge: sockets, names, privileges.
+
+pub mod resolve;
