@@ -100,6 +100,7 @@ fn each_mistake_on_the_command_line_is_one_line_that_names_it() {
         (&["pong"], &["'pong'", "ping"]),
         (&["ping", "--cuont", "3", "a"], &["--cuont", "--count"]),
         (&["ping", "-i", "-1", "a"], &["-1", "--interval", "negative"]),
+        (&["ping", "-i", "-1s", "a"], &["-1s", "negative"]),
         (&["ping", "-i", "nan", "a"], &["nan", "not a duration", "200ms"]),
         (&["ping", "-W", "2d", "a"], &["unknown unit 'd'"]),
         (&["ping", "-w", "1000h", "a"], &["longer than a day"]),

@@ -13,8 +13,9 @@ use crate::config::help::{self, Sections};
 ///
 /// # Errors
 /// Only those of the writer that renders into memory.
-pub fn page(command: Option<&str>) -> io::Result<Option<Vec<u8>>> {
-    let mut root = Cli::command();
+pub(super) fn page(command: Option<&str>) -> io::Result<Option<Vec<u8>>> {
+    // The built-in `help` has no page of its own.
+    let mut root = Cli::command().disable_help_subcommand(true);
     root.build();
     let (page, sections) = match command {
         None => (root, Some(&help::ROOT)),
@@ -28,16 +29,23 @@ pub fn page(command: Option<&str>) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(roff))
 }
 
-fn render(command: Command, sections: Option<&Sections>, out: &mut dyn Write) -> io::Result<()> {
+fn render(mut command: Command, sections: Option<&Sections>, out: &mut dyn Write) -> io::Result<()> {
     let has_commands = command.has_subcommands();
     let title = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+    let usage = command.render_usage().to_string();
     let man = Man::new(command)
         .title(title.to_uppercase())
         .manual("pathjitter manual")
+        .source(concat!("pathjitter ", env!("CARGO_PKG_VERSION")))
         .section("1");
     man.render_title(out)?;
     man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
+    // The generated synopsis lists every option once more; the usage line is what fits a glance.
+    let mut synopsis = Roff::new();
+    synopsis
+        .control("SH", ["SYNOPSIS"])
+        .text([bold(usage.trim_start_matches("Usage: "))]);
+    synopsis.to_writer(out)?;
     man.render_description_section(out)?;
     man.render_options_section(out)?;
     if has_commands {

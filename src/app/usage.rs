@@ -34,7 +34,7 @@ fn one_line(rendered: &str) -> String {
         .split("\n\n")
         .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
     let told: Vec<String> = paragraphs
-        .filter(|paragraph| !paragraph.starts_with("Usage:") && !paragraph.starts_with("For more information"))
+        .filter(|paragraph| !LEFT_OUT.iter().any(|start| paragraph.starts_with(start)))
         .map(|paragraph| {
             paragraph
                 .trim_start_matches("error: ")
@@ -55,3 +55,6 @@ fn one_line(rendered: &str) -> String {
         })
         .collect()
 }
+
+/// What follows a mistake in the parser's words and does not help to correct it. (A target never starts with a hyphen.)
+const LEFT_OUT: [&str; 3] = ["Usage:", "For more information", "tip: to pass"];

@@ -58,7 +58,7 @@ pub enum Command {
 /// `-h` and `--help` are short; `pathjitter help COMMAND` is long.
 #[derive(Debug, Args)]
 struct HelpFlag {
-    /// Print this help
+    /// Print this help; 'pathjitter help' with the name of a command says more
     #[arg(short = 'h', long = "help", action = ArgAction::HelpShort)]
     help: Option<bool>,
 }
@@ -96,10 +96,7 @@ pub struct ManArgs {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct PingArgs {
     /// What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets
-    ///
-    /// HOST is a name or an address. NAME is what the reports call it; without one, HOST as typed. An IPv6 address without a
-    /// port needs no brackets. Link-local addresses take their interface behind a percent sign: fe80::1%eth0.
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(value_name = "TARGET", required = true, long_help = LONG_TARGET)]
     pub targets: Vec<TargetSpec>,
 
     /// Also send SYNs to PORT of targets that name no port; alone, it replaces ICMP for them
@@ -123,24 +120,24 @@ pub struct PingArgs {
     pub flows: Option<u16>,
 
     /// Stop after N probes per series [default: no end on a terminal, else 10]
-    #[arg(short, long, value_name = "N", value_parser = value_parser!(u64).range(1..), env = "PATHJITTER_COUNT", hide_env = true, help_heading = PACE)]
+    #[arg(short, long, value_name = "N", value_parser = parse_count, env = "PATHJITTER_COUNT", hide_env = true, help_heading = PACE)]
     pub count: Option<u64>,
     /// Time between two probes of a series; 0 is as fast as replies come back (root or --flood) [default: 1s]
     ///
-    /// Time between two probes of a series, that is per target, protocol, address and flow. 200ms, 1.5s, 1m; a bare number is
-    /// seconds. 0 sends the next probe when the last is answered and takes root or --flood. [default: 1s]
-    #[arg(short, long, value_name = "DUR", value_parser = duration::parse, allow_negative_numbers = true,
+    /// Durations are written 200ms, 1.5s or 1m; a bare number is seconds. A series is one target, address, protocol and flow,
+    /// and each has this pace by itself.
+    #[arg(short, long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true,
           env = "PATHJITTER_INTERVAL", hide_env = true, help_heading = PACE)]
     pub interval: Option<Duration>,
     /// How long to wait for each reply [default: 1s]
-    #[arg(short = 'W', long, value_name = "DUR", value_parser = duration::parse, allow_negative_numbers = true,
+    #[arg(short = 'W', long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true,
           env = "PATHJITTER_TIMEOUT", hide_env = true, help_heading = PACE)]
     pub timeout: Option<Duration>,
     /// End the whole run after this time [default: none; 49s with -q --json]
     ///
-    /// End the whole run after this time. The last probe is sent one timeout earlier, so that each can be judged; the deadline
-    /// must be longer than the timeout. [default: none; 49s with -q --json, so that runs from cron do not overlap]
-    #[arg(short = 'w', long, value_name = "DUR", value_parser = duration::parse, allow_negative_numbers = true,
+    /// The last probe is sent one timeout earlier, so that each can be judged: the deadline must be longer than the timeout. The
+    /// 49 seconds of -q --json keep runs from cron from overlapping.
+    #[arg(short = 'w', long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true,
           env = "PATHJITTER_DEADLINE", hide_env = true, help_heading = PACE)]
     pub deadline: Option<Duration>,
     /// Allow -i 0 without root, and make it the default
@@ -161,7 +158,7 @@ pub struct PingArgs {
     #[arg(short = 'I', long = "source", value_name = "IFACE|ADDR", env = "PATHJITTER_SOURCE", hide_env = true, help_heading = PACKETS)]
     pub source: Option<SourceSpec>,
     /// TOS byte or traffic class: 0 to 255, 0xb8, or a name such as ef, af21, cs6, lowdelay [default: 0]
-    #[arg(short = 'Q', long = "tos", value_name = "TOS", value_parser = traffic_class::parse, allow_negative_numbers = true,
+    #[arg(short = 'Q', long = "tos", value_name = "TOS", value_parser = traffic_class::parse, allow_hyphen_values = true,
           env = "PATHJITTER_TOS", hide_env = true, help_heading = PACKETS)]
     pub traffic_class: Option<u8>,
 
@@ -185,15 +182,14 @@ pub struct PingArgs {
     pub verbose: bool,
     /// Exit with 1 if a series crosses a limit: 'loss>5%', 'p99>20ms', 'jitter>=5ms'; repeatable
     ///
-    /// Exit with 1 if a series crosses a limit. May be given several times, or as a list with commas. The figures are loss and
-    /// late (percent of the probes sent), and min, mean, p50, p90, p99, p999, max and jitter (times with a unit; jitter is
-    /// that of RFC 3550). The operators are > and >=. A figure that does not exist, such as the p99 of a target that never
-    /// replied, counts as crossed.
+    /// Several limits may also be given as a list with commas. The figures are loss and late (percent of the probes sent), and
+    /// min, mean, p50, p90, p99, p999, max and jitter (times with a unit; jitter is that of RFC 3550). The operators are > and
+    /// >=. A figure that does not exist, such as the p99 of a target that never replied, counts as crossed.
     #[arg(long, value_name = "EXPR", value_delimiter = ',', env = "PATHJITTER_FAIL_IF", hide_env = true, help_heading = OUTPUT)]
     pub fail_if: Vec<Threshold>,
 
-    /// How to send: auto, raw (root or CAP_NET_RAW), unprivileged, or portable (stamps of user space) [default: auto]
-    #[arg(long, value_name = "ENGINE", value_enum, hide_possible_values = true, env = "PATHJITTER_ENGINE", hide_env = true, help_heading = ADVANCED)]
+    /// How to send
+    #[arg(long, help = ENGINE_HELP, value_name = "ENGINE", value_enum, hide_possible_values = true, env = "PATHJITTER_ENGINE", hide_env = true, help_heading = ADVANCED)]
     pub engine: Option<EngineChoice>,
     /// Size of the receive buffers: 4096, 512k, 8m [default: fits the pace]
     #[arg(long, value_name = "BYTES", value_parser = parse_buffer, env = "PATHJITTER_RECEIVE_BUFFER", hide_env = true, help_heading = ADVANCED)]
@@ -207,6 +203,11 @@ fn parse_port(text: &str) -> Result<NonZeroU16, String> {
     text.parse().map_err(|_| "ports are 1 to 65535".to_owned())
 }
 
+fn parse_count(text: &str) -> Result<u64, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "a count is a whole number from 1".to_owned())
+}
+
 fn parse_buffer(text: &str) -> Result<u32, String> {
     match bytes::parse(text) {
         Ok(bytes) if bytes < MIN_RECEIVE_BUFFER_BYTES => Err("too small for a packet; the least is 4k".to_owned()),
@@ -214,6 +215,14 @@ fn parse_buffer(text: &str) -> Result<u32, String> {
         Err(error) => Err(error.to_string()),
     }
 }
+
+const LONG_TARGET: &str = "What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets
+
+HOST is a name or an address. NAME is what the reports call it; without one, HOST as typed. An IPv6 address without a port \
+needs no brackets. Link-local addresses take their interface behind a percent sign: fe80::1%eth0.";
+
+const ENGINE_HELP: &str =
+    "How to send: auto, raw (root or CAP_NET_RAW), unprivileged, or portable (stamps of user space) [default: auto]";
 
 const PROTOCOLS: &str = "Protocols";
 const PACE: &str = "Pace";

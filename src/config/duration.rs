@@ -106,7 +106,7 @@ pub fn display(duration: Duration) -> String {
 }
 
 /// Nothing here is meant to take longer than a day between two steps; a larger number is a slip of the keyboard.
-pub const MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub const MAX: Duration = Duration::from_hours(24);
 
 /// Enough of an unknown unit to recognize it.
 const MAX_UNIT_SHOWN: usize = 12;
@@ -122,7 +122,7 @@ mod tests {
         for (text, expected) in [
             ("200ms", Duration::from_millis(200)),
             ("1.5s", Duration::from_millis(1_500)),
-            ("1m", Duration::from_secs(60)),
+            ("1m", Duration::from_mins(1)),
             ("250us", Duration::from_micros(250)),
             ("250µs", Duration::from_micros(250)),
             ("24h", MAX),

@@ -198,8 +198,7 @@ fn parse_v6(text: &str) -> Result<HostSpec, TargetError> {
 }
 
 /// What the kernel accepts as the name of an interface (`dev_valid_name`, and `:` for old aliases), as far as a target can hold it.
-#[must_use]
-pub fn is_interface_name(name: &str) -> bool {
+pub(super) fn is_interface_name(name: &str) -> bool {
     let is_good = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'%' | b'[' | b']');
     (1..=15).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(is_good)
 }

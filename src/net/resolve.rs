@@ -7,7 +7,7 @@
 //! must be *known*: if the query for IPv4 fails, the name fails, since otherwise a flaky server would switch what is measured.
 //! Addresses come sorted, so that two runs agree on the order of their series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -183,7 +183,7 @@ pub struct NameResolver {
 /// The DNS side, if there is one.
 #[derive(Clone)]
 enum Dns {
-    Servers(TokioResolver, Servers),
+    Servers(Arc<TokioResolver>, Servers),
     Absent(Arc<str>),
 }
 
@@ -218,7 +218,7 @@ impl NameResolver {
             .build();
         let dns = match built {
             _ if no_servers => Dns::Absent("no nameserver is named".into()),
-            Ok(resolver) => Dns::Servers(resolver, servers),
+            Ok(resolver) => Dns::Servers(Arc::new(resolver), servers),
             Err(error) => Dns::Absent(cause_of(&error).into()),
         };
         Self {
@@ -273,7 +273,7 @@ impl NameResolver {
         // Bounded by what goes through it.
         let (results, receiver) = mpsc::channel(self.limits.in_flight.max(1));
         let permits = Arc::new(Semaphore::new(self.limits.in_flight.max(1)));
-        let names: std::collections::BTreeSet<Arc<str>> = names.into_iter().collect();
+        let names: BTreeSet<Arc<str>> = names.into_iter().collect();
         let mut lookups = JoinSet::new();
         for name in names {
             let (resolver, permits) = (self.clone(), Arc::clone(&permits));

@@ -278,9 +278,9 @@ async fn the_hosts_file_comes_first_and_has_no_ttl() {
     ];
     let hosts = "192.0.2.8 app01 # comment\n192.0.2.3 App01\n2001:db8::7 six.test\n";
     let resolver = resolver(server(&zones).await, hosts, PATIENT);
-    let resolved = ask_one(&resolver, "APP01", Family::Any).await.unwrap();
+    let app01 = ask_one(&resolver, "APP01", Family::Any).await.unwrap();
     assert_eq!(
-        resolved,
+        app01,
         [
             Resolved {
                 address: v4(3),
