@@ -1,1 +1,59 @@
-//! app
+//! Assembly: from the words of the command line to an exit code.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::Shell;
+
+pub mod exit;
+mod man;
+pub mod ping;
+mod usage;
+
+use crate::config::args::{Cli, Command};
+use crate::config::{PingPlan, Surroundings};
+use exit::Exit;
+
+/// Runs the program with the words of its command line, the first of which is its name.
+///
+/// # Errors
+/// All that ends with exit code 2 but wrong usage, which is reported here.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error),
+    };
+    match cli.command {
+        Command::Ping(args) => ping::run(&PingPlan::new(*args, &Surroundings::of_this_process())?),
+        Command::Completions(args) => completions(args.shell),
+        Command::Man(args) => manual(args.command.as_deref()),
+    }
+}
+
+fn completions(shell: Shell) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "pathjitter", &mut script);
+    print(&script)
+}
+
+fn manual(command: Option<&str>) -> anyhow::Result<Exit> {
+    match man::page(command).context("the manual page could not be made")? {
+        Some(page) => print(&page),
+        None => anyhow::bail!(
+            "there is no command '{}'; 'pathjitter help' lists them",
+            command.unwrap_or_default()
+        ),
+    }
+}
+
+/// Writes a finished text. A reader that has seen enough (`| head`) is a quiet, normal end.
+fn print(text: &[u8]) -> anyhow::Result<Exit> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(Exit::Success),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Success),
+        Err(error) => Err(error).context("standard output could not be written"),
+    }
+}

@@ -1,4 +1,7 @@
-//! net
+//! The edge: sockets, names, privileges.
+//!
+//! One thread sends and receives for all targets of a run. [`native`](Native) is its loop on Linux; [`control`] is how others reach it.
+
 mod channel;
 mod connect;
 mod control;
@@ -6,6 +9,7 @@ mod filter;
 mod native;
 mod open;
 mod reserve;
+pub mod resolve;
 mod route;
 mod sockets;
 mod start;

@@ -1,0 +1,108 @@
+//! What the help texts and the manual pages say beyond the options: one source for both.
+
+use std::fmt::Write as _;
+
+/// The sections of one command.
+#[derive(Debug)]
+pub struct Sections {
+    /// Command lines with what they do.
+    pub examples: &'static [(&'static str, &'static str)],
+}
+
+/// Of `pathjitter` itself.
+pub const ROOT: Sections = Sections {
+    examples: &[
+        (
+            "pathjitter ping app01 app02:443",
+            "probe app01 by ICMP, app02 by ICMP and TCP SYN",
+        ),
+        ("pathjitter help ping", "all options of ping at length"),
+    ],
+};
+
+/// Of `pathjitter ping`.
+pub const PING: Sections = Sections {
+    examples: &[
+        (
+            "pathjitter ping app01 db=10.0.0.7:5432",
+            "ICMP to both, and SYNs to port 5432 of db",
+        ),
+        (
+            "pathjitter ping --tcp 443 www1 www2",
+            "SYNs to port 443 of both, no ICMP",
+        ),
+        (
+            "pathjitter ping -i 20ms -c 500 [2001:db8::1]:80",
+            "50 probes a second for 10 seconds",
+        ),
+        (
+            "pathjitter ping -q --json app01:443",
+            "for cron: one JSON line per series, within 49 s",
+        ),
+        (
+            "pathjitter ping -c 100 -i 0.1 --fail-if 'loss>5%' app01",
+            "for checks: exit with 1 above 5 % loss",
+        ),
+    ],
+};
+
+/// The exit codes with their meaning.
+pub const EXIT_STATUS: &[(u8, &str)] = &[
+    (
+        0,
+        "Every target answered on every protocol asked (an echo reply or a SYN-ACK; a refusal is no answer) and no \
+         --fail-if limit was crossed. Ctrl-C and SIGTERM are a normal end.",
+    ),
+    (1, "Some target did not answer, or a limit was crossed."),
+    (
+        2,
+        "Wrong usage, a name that does not resolve, a missing permission, or an I/O error.",
+    ),
+];
+
+/// How options are set from the environment.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "PATHJITTER_COUNT, _INTERVAL, _TIMEOUT, _DEADLINE, _MAX_SYN_RATE, _TCP, _FLOWS, _SIZE, _TTL, _SOURCE, _TOS, \
+         _FAIL_IF, _ENGINE, _RECEIVE_BUFFER",
+        "The value of the option of that name, where the command line does not give it.",
+    ),
+    (
+        "PATHJITTER_JSON, _NUMERIC, _VERBOSE",
+        "Turn that flag on, with any value but 0, no, off and false.",
+    ),
+    ("NO_COLOR", "If set and not empty, no colours."),
+];
+
+/// What follows the short help.
+pub(super) fn short(sections: &Sections) -> String {
+    let width = sections
+        .examples
+        .iter()
+        .map(|(command, _)| command.len())
+        .max()
+        .unwrap_or(0);
+    let mut text = "Examples:".to_owned();
+    for (command, what) in sections.examples {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {command:width$}  {what}");
+    }
+    text
+}
+
+/// What follows the long help.
+pub(super) fn long(sections: &Sections) -> String {
+    let mut text = "Examples:\n".to_owned();
+    for (command, what) in sections.examples {
+        let _ = writeln!(text, "  {command}\n          {what}");
+    }
+    text.push_str("\nExit status:\n");
+    for (code, meaning) in EXIT_STATUS {
+        let _ = writeln!(text, "  {code}  {meaning}");
+    }
+    text.push_str("\nEnvironment:\n");
+    for (variables, meaning) in ENVIRONMENT {
+        let _ = writeln!(text, "  {variables}\n          {meaning}");
+    }
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,570 @@
+//! A `ping` run that makes sense: every default filled in, every contradiction refused.
+//!
+//! Rules that are not obvious from the options:
+//! - A bare host is probed by ICMP, a host with a port by ICMP and TCP. `--tcp` gives its port to targets without one and,
+//!   without `--icmp`, takes ICMP from them. `--no-icmp` takes ICMP from all.
+//! - Targets of the same name and host are one target with the endpoints of all, so that they share one ICMP series.
+//! - Sending stops one timeout before the deadline; a deadline within the timeout would leave no probe to judge.
+//! - Probes under way are bounded per target, since each costs memory until its timeout.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::PingArgs;
+use super::duration::display;
+use super::source::SourceSpec;
+use super::surroundings::{Stdout, Surroundings, User};
+use super::target::{HostSpec, TargetSpec};
+use super::threshold::Threshold;
+use crate::series::{DEFAULT_PAYLOAD_BYTES, Endpoint, Pace, PacketOptions};
+
+/// Everything a `ping` run needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PingPlan {
+    /// What to probe; at least one.
+    pub targets: Vec<Target>,
+    /// Which addresses of a name to probe. Addresses among the targets fit it already.
+    pub family: Family,
+    /// Interval, timeout and count of each series.
+    pub pace: Pace,
+    /// Flows per endpoint, from 1.
+    pub flows: u16,
+    /// When the whole run ends; longer than the timeout.
+    pub deadline: Option<Duration>,
+    /// The packets.
+    pub packet: PacketOptions,
+    /// How to send.
+    pub engine: EngineChoice,
+    /// SYNs per second of the whole process; `None` is without limit.
+    pub max_syn_rate: Option<u32>,
+    /// Bytes of each socket's receive buffer; `None` leaves it to the engine.
+    pub receive_buffer: Option<u32>,
+    /// What to print.
+    pub output: OutputOptions,
+    /// What makes the run fail.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// A backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What reports call it.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub host: Host,
+    /// What to knock at; at least one, ICMP first.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// Where a target is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// At this address; the number is the interface index of link-local IPv6 addresses, else 0.
+    Address(IpAddr, u32),
+    /// Wherever this name points.
+    Name(String),
+}
+
+/// Which addresses of a name to probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// All IPv4 addresses if there are any, else all IPv6 addresses.
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// How to send and receive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum EngineChoice {
+    /// The best that this process may use.
+    #[default]
+    Auto,
+    /// Raw sockets, kernel stamps.
+    Raw,
+    /// Datagram ICMP and `connect()`, kernel stamps.
+    Unprivileged,
+    /// Portable, stamps of user space.
+    Portable,
+}
+
+/// What to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, and they combine freely"
+)]
+pub struct OutputOptions {
+    /// The summary only.
+    pub quiet: bool,
+    /// NDJSON instead of text.
+    pub json: bool,
+    /// Each probe.
+    pub each: bool,
+    /// No names for addresses.
+    pub numeric: bool,
+    /// The time of day before each line.
+    pub print_times: bool,
+    /// More diagnostics.
+    pub verbose: bool,
+}
+
+/// Why a command line makes no plan: what, on what, why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// `-4 -6`.
+    #[error("-4 and -6 exclude each other; give one of them, or none for IPv4 where a name has it and else IPv6")]
+    BothFamilies,
+    /// `--icmp --no-icmp`.
+    #[error("--icmp and --no-icmp exclude each other; give one of them")]
+    BothIcmp,
+    /// `-q --each`.
+    #[error("-q leaves out the lines that --each asks for; give one of them")]
+    QuietEach,
+    /// `-4 ::1`, `-6 127.0.0.1`.
+    #[error("{target}: {address} is not an {wanted} address, which {option} asks for; drop {option} or this target")]
+    WrongFamily {
+        /// The target as typed.
+        target: String,
+        /// Its address.
+        address: IpAddr,
+        /// The family asked for.
+        wanted: &'static str,
+        /// The option that asks.
+        option: String,
+    },
+    /// `-I 127.0.0.1 -6`.
+    #[error(
+        "-I {source_address} cannot send {wanted} packets, which {option} asks for; give an {wanted} address or drop {option}"
+    )]
+    SourceFamily {
+        /// The value of `-I`.
+        source_address: IpAddr,
+        /// The family asked for.
+        wanted: &'static str,
+        /// The option that asks.
+        option: &'static str,
+    },
+    /// `-I eth9`.
+    #[error("-I {0}: there is no such interface; 'ip link' lists them")]
+    NoInterface(String),
+    /// `-I fe80::1`.
+    #[error("-I {0}: a link-local address needs its interface, as in -I {0}%eth0")]
+    SourceWithoutZone(IpAddr),
+    /// `fe80::1%eth9`.
+    #[error("{target}: there is no interface {zone}; 'ip link' lists them")]
+    NoZone {
+        /// The target as typed.
+        target: String,
+        /// The interface named.
+        zone: String,
+    },
+    /// `fe80::1`.
+    #[error("{target}: a link-local address needs its interface; write {address}%eth0, or give -I eth0")]
+    LinkLocalWithoutZone {
+        /// The target as typed.
+        target: String,
+        /// Its address.
+        address: Ipv6Addr,
+    },
+    /// `-I eth0 fe80::1%eth1`.
+    #[error("{target}: its interface {zone} is not {interface}, which -I asks for; drop one of them")]
+    ZoneAgainstInterface {
+        /// The target as typed.
+        target: String,
+        /// Its interface.
+        zone: String,
+        /// The interface of `-I`.
+        interface: String,
+    },
+    /// `--no-icmp app01`.
+    #[error("{0}: nothing is left to probe, since --no-icmp is given and no port; write {0}:PORT or give --tcp PORT")]
+    NothingToProbe(String),
+    /// `-i 0` of a user.
+    #[error(
+        "-i 0 sends as fast as it goes, which takes root; give --flood to do it anyway, or an interval such as 10ms"
+    )]
+    FloodNeedsRoot,
+    /// `-W 0`.
+    #[error("-W 0 leaves no time for a reply; give a timeout such as 1s")]
+    ZeroTimeout,
+    /// `-w 1 -W 1`.
+    #[error("-w {} is too small a deadline: sending stops one timeout (-W {}) before it; give a longer -w or a shorter -W", display(*.deadline), display(*.timeout))]
+    DeadlineTooSmall {
+        /// The value of `-w`.
+        deadline: Duration,
+        /// The value of `-W`.
+        timeout: Duration,
+    },
+    /// `-q --json -W 60`.
+    #[error("-W {} leaves nothing of the {} deadline that -q --json implies; give -w, or a shorter -W", display(*.timeout), display(CRON_DEADLINE))]
+    ImpliedDeadlineTooSmall {
+        /// The value of `-W`.
+        timeout: Duration,
+    },
+    /// `-i 10us -W 1m`.
+    #[error("{target}: -W {} with -i {} keeps {probes} probes under way, of at most {MAX_OUTSTANDING}; shorten -W or lengthen -i", display(*.timeout), display(*.interval))]
+    TooManyOutstanding {
+        /// The target as typed.
+        target: String,
+        /// The value of `-W`.
+        timeout: Duration,
+        /// The value of `-i`.
+        interval: Duration,
+        /// How many there would be.
+        probes: u128,
+    },
+    /// `-c 1 --fail-if jitter>5ms`.
+    #[error("--fail-if {threshold} needs at least {needed} probes; give a larger -c")]
+    ThresholdNeedsProbes {
+        /// The threshold as typed.
+        threshold: String,
+        /// How many it needs.
+        needed: u64,
+    },
+}
+
+impl PingPlan {
+    /// Makes sense of a command line.
+    ///
+    /// # Errors
+    /// Settings that contradict each other, that this user may not use, or that would take unbounded memory.
+    pub fn new(args: PingArgs, surroundings: &Surroundings) -> Result<Self, PlanError> {
+        if args.icmp && args.no_icmp {
+            return Err(PlanError::BothIcmp);
+        }
+        if args.quiet && args.each {
+            return Err(PlanError::QuietEach);
+        }
+        let source = Source::new(args.source.as_ref(), surroundings)?;
+        let demand = FamilyDemand::new(&args, source.address)?;
+        let pace = pace(&args, surroundings)?;
+        let deadline = deadline(&args, pace.timeout)?;
+        let targets = targets(&args, &source, &demand, surroundings)?;
+        let flows = args.flows.unwrap_or(1);
+        for target in &targets {
+            bounded(target, flows, &pace)?;
+        }
+        for threshold in &args.fail_if {
+            let needed = threshold.probes_needed();
+            if pace.count.is_some_and(|count| count < needed) {
+                return Err(PlanError::ThresholdNeedsProbes {
+                    threshold: threshold.to_string(),
+                    needed,
+                });
+            }
+        }
+        Ok(Self {
+            targets,
+            family: demand.family,
+            pace,
+            flows,
+            deadline,
+            packet: PacketOptions {
+                payload_bytes: args.payload_bytes.unwrap_or(DEFAULT_PAYLOAD_BYTES),
+                ttl: args.ttl,
+                traffic_class: args.traffic_class.unwrap_or(0),
+                interface: source.interface.map(|(name, _)| name),
+                source: source.address,
+            },
+            engine: args.engine.unwrap_or_default(),
+            max_syn_rate: Some(args.max_syn_rate.unwrap_or(DEFAULT_MAX_SYN_RATE)).filter(|rate| *rate != 0),
+            receive_buffer: args.receive_buffer,
+            output: OutputOptions {
+                quiet: args.quiet,
+                json: args.json,
+                each: args.each,
+                numeric: args.numeric,
+                print_times: args.print_times,
+                verbose: args.verbose,
+            },
+            thresholds: args.fail_if,
+        })
+    }
+}
+
+/// `-I`, looked up.
+struct Source {
+    interface: Option<(String, u32)>,
+    address: Option<IpAddr>,
+}
+
+impl Source {
+    fn new(spec: Option<&SourceSpec>, surroundings: &Surroundings) -> Result<Self, PlanError> {
+        let found = |name: &str| match (surroundings.interface_index)(name) {
+            Some(index) => Ok(Some((name.to_owned(), index))),
+            None => Err(PlanError::NoInterface(name.to_owned())),
+        };
+        match spec {
+            None => Ok(Self {
+                interface: None,
+                address: None,
+            }),
+            Some(SourceSpec::Interface(name)) => Ok(Self {
+                interface: found(name)?,
+                address: None,
+            }),
+            Some(SourceSpec::Address(IpAddr::V6(v6))) if v6.is_unicast_link_local() => {
+                Err(PlanError::SourceWithoutZone((*v6).into()))
+            }
+            Some(SourceSpec::Address(address)) => Ok(Self {
+                interface: None,
+                address: Some(*address),
+            }),
+            Some(SourceSpec::ScopedAddress(v6, name)) => Ok(Self {
+                interface: found(name)?,
+                address: Some((*v6).into()),
+            }),
+        }
+    }
+}
+
+/// The family that the options ask for, and which option it was, for messages.
+struct FamilyDemand {
+    family: Family,
+    option: String,
+}
+
+impl FamilyDemand {
+    fn new(args: &PingArgs, source: Option<IpAddr>) -> Result<Self, PlanError> {
+        let (family, option) = match (args.ipv4, args.ipv6) {
+            (true, true) => return Err(PlanError::BothFamilies),
+            (true, false) => (Family::V4, "-4"),
+            (false, true) => (Family::V6, "-6"),
+            (false, false) => (Family::Any, ""),
+        };
+        match (family, source) {
+            // A source address settles the family of every target.
+            (Family::Any, Some(address)) => {
+                let family = if address.is_ipv4() { Family::V4 } else { Family::V6 };
+                Ok(Self {
+                    family,
+                    option: format!("-I {address}"),
+                })
+            }
+            (_, Some(address)) if !family.admits(address) => Err(PlanError::SourceFamily {
+                source_address: address,
+                wanted: family.name(),
+                option,
+            }),
+            _ => Ok(Self {
+                family,
+                option: option.to_owned(),
+            }),
+        }
+    }
+}
+
+impl Family {
+    /// Whether an address is of this family.
+    #[must_use]
+    pub const fn admits(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+
+    /// Its name in sentences.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "IPv4 or IPv6",
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+}
+
+fn pace(args: &PingArgs, surroundings: &Surroundings) -> Result<Pace, PlanError> {
+    let default_interval = if args.flood { Duration::ZERO } else { DEFAULT_INTERVAL };
+    let interval = args.interval.unwrap_or(default_interval);
+    if interval.is_zero() && !args.flood && surroundings.user != User::Root {
+        return Err(PlanError::FloodNeedsRoot);
+    }
+    let timeout = args.timeout.unwrap_or(DEFAULT_TIMEOUT);
+    if timeout.is_zero() {
+        return Err(PlanError::ZeroTimeout);
+    }
+    let default_count = match surroundings.stdout {
+        Stdout::Terminal => None,
+        Stdout::Elsewhere => Some(DEFAULT_COUNT_OFF_TERMINAL),
+    };
+    Ok(Pace {
+        interval,
+        timeout,
+        count: args.count.or(default_count),
+    })
+}
+
+fn deadline(args: &PingArgs, timeout: Duration) -> Result<Option<Duration>, PlanError> {
+    match args.deadline {
+        Some(deadline) if deadline <= timeout => Err(PlanError::DeadlineTooSmall { deadline, timeout }),
+        Some(deadline) => Ok(Some(deadline)),
+        None if !(args.quiet && args.json) => Ok(None),
+        None if CRON_DEADLINE <= timeout => Err(PlanError::ImpliedDeadlineTooSmall { timeout }),
+        None => Ok(Some(CRON_DEADLINE)),
+    }
+}
+
+fn targets(
+    args: &PingArgs,
+    source: &Source,
+    demand: &FamilyDemand,
+    surroundings: &Surroundings,
+) -> Result<Vec<Target>, PlanError> {
+    let mut targets: Vec<Target> = Vec::with_capacity(args.targets.len());
+    let mut known: HashMap<(Arc<str>, Host), usize> = HashMap::new();
+    for spec in &args.targets {
+        let name: Arc<str> = spec.label().into();
+        let host = host(spec, source, demand, surroundings)?;
+        let endpoints = endpoints(spec, args)?;
+        match known.entry((Arc::clone(&name), host.clone())) {
+            Entry::Occupied(at) => targets[*at.get()].add(endpoints),
+            Entry::Vacant(at) => {
+                at.insert(targets.len());
+                targets.push(Target { name, host, endpoints });
+            }
+        }
+    }
+    Ok(targets)
+}
+
+impl Target {
+    /// Adds what is new of `endpoints`, keeping ICMP first.
+    fn add(&mut self, endpoints: Vec<Endpoint>) {
+        for endpoint in endpoints {
+            if !self.endpoints.contains(&endpoint) {
+                let at = if endpoint == Endpoint::Icmp {
+                    0
+                } else {
+                    self.endpoints.len()
+                };
+                self.endpoints.insert(at, endpoint);
+            }
+        }
+    }
+}
+
+fn endpoints(spec: &TargetSpec, args: &PingArgs) -> Result<Vec<Endpoint>, PlanError> {
+    let port = spec.port.or(args.tcp);
+    let replaced_by_tcp = spec.port.is_none() && args.tcp.is_some() && !args.icmp;
+    let icmp = (!args.no_icmp && !replaced_by_tcp).then_some(Endpoint::Icmp);
+    let endpoints: Vec<Endpoint> = icmp
+        .into_iter()
+        .chain(port.map(|port| Endpoint::Tcp(port.get())))
+        .collect();
+    if endpoints.is_empty() {
+        Err(PlanError::NothingToProbe(spec.to_string()))
+    } else {
+        Ok(endpoints)
+    }
+}
+
+fn host(
+    spec: &TargetSpec,
+    source: &Source,
+    demand: &FamilyDemand,
+    surroundings: &Surroundings,
+) -> Result<Host, PlanError> {
+    let (address, scope_id) = match &spec.host {
+        HostSpec::Name(name) => return Ok(Host::Name(name.clone())),
+        HostSpec::V4(v4) => (IpAddr::V4(*v4), 0),
+        HostSpec::V6(v6, zone) if v6.is_unicast_link_local() => (
+            (*v6).into(),
+            scope_id(spec, *v6, zone.as_deref(), source, surroundings)?,
+        ),
+        HostSpec::V6(v6, _) => (IpAddr::V6(*v6), 0),
+    };
+    if demand.family.admits(address) {
+        return Ok(Host::Address(address, scope_id));
+    }
+    let (target, wanted, option) = (spec.to_string(), demand.family.name(), demand.option.clone());
+    Err(PlanError::WrongFamily {
+        target,
+        address,
+        wanted,
+        option,
+    })
+}
+
+/// The interface index of a link-local target: that of its zone, else that of `-I`.
+fn scope_id(
+    spec: &TargetSpec,
+    address: Ipv6Addr,
+    zone: Option<&str>,
+    source: &Source,
+    surroundings: &Surroundings,
+) -> Result<u32, PlanError> {
+    let target = spec.to_string();
+    // RFC 4007, section 11.2: a zone may also be given by its number.
+    let index = |zone: &str| (surroundings.interface_index)(zone).or_else(|| zone.parse().ok().filter(|n| *n != 0));
+    match (zone, &source.interface) {
+        (None, None) => Err(PlanError::LinkLocalWithoutZone { target, address }),
+        (None, Some((_, index))) => Ok(*index),
+        (Some(zone), bound) => match (index(zone), bound) {
+            (None, _) => Err(PlanError::NoZone {
+                target,
+                zone: zone.to_owned(),
+            }),
+            (Some(index), Some((interface, bound))) if index != *bound => Err(PlanError::ZoneAgainstInterface {
+                target,
+                zone: zone.to_owned(),
+                interface: interface.clone(),
+            }),
+            (Some(index), _) => Ok(index),
+        },
+    }
+}
+
+/// Refuses paces that keep too many probes under way. An interval of 0 is bounded by the engine: it waits for replies.
+fn bounded(target: &Target, flows: u16, pace: &Pace) -> Result<(), PlanError> {
+    let (interval, timeout) = (pace.interval, pace.timeout);
+    if interval.is_zero() {
+        return Ok(());
+    }
+    let per_series = timeout.as_nanos().div_ceil(interval.as_nanos());
+    // A count is a bound too.
+    let per_series = pace.count.map_or(per_series, |count| per_series.min(count.into()));
+    let series: u128 = target.endpoints.iter().map(|_| u128::from(flows)).sum();
+    let probes = per_series * series;
+    if probes <= MAX_OUTSTANDING {
+        return Ok(());
+    }
+    Err(PlanError::TooManyOutstanding {
+        target: target.name.to_string(),
+        timeout,
+        interval,
+        probes,
+    })
+}
+
+/// The pace of `ping` since 1983.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longer than any round trip around the earth, satellites included.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A program that reads us expects us to end.
+const DEFAULT_COUNT_OFF_TERMINAL: u64 = 10;
+
+/// Cron starts jobs by the minute; 49 s leave 11 s for names and output before the next one.
+const CRON_DEADLINE: Duration = Duration::from_secs(49);
+
+/// Enough to probe 1,000 backends ten times a second; not enough to be taken for a SYN flood by mistake.
+const DEFAULT_MAX_SYN_RATE: u32 = 10_000;
+
+/// 2^20 probes under way per target: about 100 MB at 100 bytes each.
+const MAX_OUTSTANDING: u128 = 1 << 20;
+
+/// More flows than routers have parallel links; each takes source ports of its own.
+pub(super) const MAX_FLOWS: u16 = 256;
+
+#[cfg(test)]
+mod tests;
