@@ -10,7 +10,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
 
 use super::style::{Charset, Style};
-use super::text::{address, clean, millis, millis_of_micros, prefix, squeeze, width};
+use super::text::{address, clean, decimals, millis, millis_of_micros, prefix, squeeze, width};
 use super::verdict::{Tone, Verdict};
 use super::window::WindowReport;
 use crate::series::Endpoint;
@@ -57,16 +57,16 @@ use Column::{Address, Jitter, Loss, Max, P50, P99, Probe, Result, Sent, Target};
 const ALL: [Column; 10] = [Target, Address, Probe, Sent, Loss, P50, P99, Max, Jitter, Result];
 
 /// The first to go where the width does not do; the target, the probe and the result stay.
-const LEAST_WORTH_FIRST: [Column; 7] = [Address, Jitter, Sent, Max, P50, P99, Loss];
+const LEAST_WORTH_FIRST: [Column; 7] = [Address, Sent, Max, Jitter, P50, P99, Loss];
 
 /// The same where one name has several addresses, and rows could not be told apart without them.
-const LEAST_WORTH_FIRST_WITH_ADDRESS: [Column; 7] = [Jitter, Sent, Max, P50, P99, Loss, Address];
+const LEAST_WORTH_FIRST_WITH_ADDRESS: [Column; 7] = [Sent, Max, Jitter, P50, P99, Loss, Address];
 
 /// Names shrink to this before a column goes.
 const SHORT_NAME: usize = 16;
 
 /// Cells between two columns.
-const GAP: usize = 2;
+const GAP_CELLS: u16 = 2;
 
 impl Column {
     const fn title(self) -> &'static str {
@@ -97,7 +97,8 @@ impl Column {
         match self {
             Target => clean(&report.series.target, charset).into_owned(),
             Address => address(report.series),
-            Probe => probe(report, show_flow),
+            Probe if show_flow => format!("{} #{}", probe(report.series.endpoint), report.series.flow),
+            Probe => probe(report.series.endpoint),
             Sent => summary.counts.sent.to_string(),
             Loss => loss(summary),
             P50 => quantile(|rtt| rtt.p50),
@@ -116,30 +117,28 @@ fn absent() -> String {
     "-".to_owned()
 }
 
-fn probe(report: &WindowReport<'_>, show_flow: bool) -> String {
-    let probe = match report.series.endpoint {
+/// `icmp` or `tcp/PORT`.
+pub(super) fn probe(endpoint: Endpoint) -> String {
+    match endpoint {
         Endpoint::Icmp => "icmp".to_owned(),
         Endpoint::Tcp(port) => format!("tcp/{port}"),
-    };
-    if show_flow {
-        format!("{probe} #{}", report.series.flow)
-    } else {
-        probe
     }
 }
 
-/// `12.5 (3.5-36.0)`. A loss that is there but would round to nothing reads `<0.1`.
+/// `12.5 (3.5-36.0)`, with more decimals where all of it is small.
 fn loss(summary: &Summary) -> String {
     let Some(loss) = summary.loss else {
         return absent();
     };
-    let percent = |ratio: f64| format!("{:.1}", ratio * 100.0);
-    let ratio = if summary.counts.lost > 0 && loss.ratio < 0.001 {
-        "<0.1".to_owned()
-    } else {
-        percent(loss.ratio)
+    let digits = decimals(loss.high, 1);
+    let percent = |ratio: f64| {
+        if ratio >= 0.9995 {
+            "100".to_owned()
+        } else {
+            format!("{:.digits$}", ratio * 100.0)
+        }
     };
-    format!("{ratio} ({}-{})", percent(loss.low), percent(loss.high))
+    format!("{} ({}-{})", percent(loss.ratio), percent(loss.low), percent(loss.high))
 }
 
 /// The columns that are shown, and how wide the names may be.
@@ -165,7 +164,7 @@ impl Plan {
             let others: usize = columns
                 .iter()
                 .filter(|(column, _)| *column != Target)
-                .map(|(_, cells)| cells + GAP)
+                .map(|(_, cells)| cells + usize::from(GAP_CELLS))
                 .sum();
             others + name
         };
@@ -225,8 +224,7 @@ impl Plan {
         }
         let last = self.columns.len().saturating_sub(1);
         for (index, column) in table.column_iter_mut().enumerate() {
-            let gap = if index == last { 0 } else { 2 };
-            column.set_padding((0, gap));
+            column.set_padding((0, if index == last { 0 } else { GAP_CELLS }));
             if let Some(kind) = self.columns.get(index) {
                 column.set_cell_alignment(kind.alignment());
             }
@@ -286,7 +284,7 @@ pub(super) fn in_reading_order<'r, 'a>(reports: &'r [WindowReport<'a>]) -> Vec<&
     keyed.into_iter().map(|(_, report)| report).collect()
 }
 
-/// How many targets and how many addresses of them `reports` speak of.
+/// How many targets `reports` speak of.
 pub(super) fn count_targets(reports: &[WindowReport<'_>]) -> usize {
     reports
         .iter()

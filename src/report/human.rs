@@ -1,7 +1,7 @@
 //! The lines of `ping`: what `ping` users read without thinking, for ICMP and TCP alike.
 //!
-//! ICMP lines count `icmp_seq`, TCP lines `tcp_seq`, both from 1. Every line names the address it speaks of, because one name may
-//! have several.
+//! ICMP lines count `icmp_seq`, TCP lines `tcp_seq`, both from 1. Every line names the address that answered or did not, because one
+//! name may have several.
 
 mod summary;
 
@@ -68,7 +68,7 @@ impl PingText {
         };
         let text = match event.what {
             What::Answered(answered) => self.answered(series, event.seq, &answered),
-            What::SendFailed(error) => format!("not sent to {}: {seq} ({error})", who()),
+            What::SendFailed(error) => format!("not sent to {}: {seq}, {error}", who()),
             What::TimedOut => format!("no answer from {}: {seq} (timeout {})", who(), duration(self.timeout)),
             What::Duplicate => format!("another answer from {}: {seq} (DUP!)", who()),
             What::LateAfterClose => format!("answer from {}: {seq} (too late, counted as lost)", who()),
@@ -99,21 +99,25 @@ impl PingText {
 
     fn answered(&self, series: &Series, probe: ProbeSeq, answered: &Answered) -> String {
         let seq = seq(series, probe);
+        let times = times(answered);
         let mut text = match (answered.answer, series.endpoint) {
-            (Answer::Reply, Endpoint::Icmp) => format!("{} bytes from {}: {seq}", answered.bytes, self.who(series)),
-            (Answer::Reply, Endpoint::Tcp(_)) => format!("SYN-ACK from {}: {seq}", endpoint(series)),
-            (Answer::Refused, _) => format!("RST from {}: {seq}", endpoint(series)),
-            (Answer::Reset, _) => format!("reset by {}: {seq}", endpoint(series)),
+            (Answer::Reply, Endpoint::Icmp) => {
+                let size = if answered.bytes > 0 {
+                    format!("{} bytes", answered.bytes)
+                } else {
+                    "reply".to_owned()
+                };
+                format!("{size} from {}: {seq}{times}", self.who(series))
+            }
+            (Answer::Reply, Endpoint::Tcp(_)) => format!("SYN-ACK from {}: {seq}{times}", endpoint(series)),
+            (Answer::Refused, _) => format!("RST from {}: {seq}{times}", endpoint(series)),
+            (Answer::Reset, _) => format!("reset by {}: {seq}{times}", endpoint(series)),
             (Answer::Unreachable(unreachable), _) => {
                 format!("From {}: {seq} {}", unreachable.from, unreachable.describe())
             }
         };
-        if let Some(ttl) = answered.ttl {
-            // Writing to a string never fails.
-            let _ = write!(text, " ttl={ttl}");
-        }
-        let _ = write!(text, " time={}", answered.timing.rtt);
         for remark in remarks(answered) {
+            // Writing to a string never fails.
             let _ = write!(text, " ({remark})");
         }
         text
@@ -150,6 +154,12 @@ fn seq(series: &Series, probe: ProbeSeq) -> String {
         0 => format!("{name}={number}"),
         flow => format!("{name}={number} flow={flow}"),
     }
+}
+
+/// ` ttl=64 time=0.412 ms`, without the TTL where nobody saw it.
+fn times(answered: &Answered) -> String {
+    let ttl = answered.ttl.map_or_else(String::new, |ttl| format!(" ttl={ttl}"));
+    format!("{ttl} time={}", answered.timing.rtt)
 }
 
 /// What else there is to say of an answer.

@@ -4,7 +4,6 @@
 //! clears what is left of it. A frame never fills the last line of the terminal, because the newline there would scroll the
 //! beginning of the frame out of reach of the next one.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use crossterm::Command;
@@ -13,7 +12,7 @@ use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchron
 
 use super::grid::{Grid, count_targets, in_reading_order};
 use super::style::Style;
-use super::text::{duration, prefix};
+use super::text::prefix;
 use super::verdict::Verdict;
 use super::window::WindowReport;
 
@@ -125,18 +124,21 @@ fn lines(reports: &[WindowReport<'_>], progress: &Progress, screen: Screen, styl
 const HEADING_AND_STATUS: usize = 2;
 
 fn status(reports: &[WindowReport<'_>], progress: &Progress) -> String {
-    let mut text = format!("{} sent", progress.sent);
-    if let Some(expected) = progress.expected {
-        let _ = write!(text, " of {expected}");
-    }
-    let tenths = Duration::from_millis(u64::try_from(progress.elapsed.as_millis() / 100 * 100).unwrap_or(u64::MAX));
+    let of = progress
+        .expected
+        .map_or_else(String::new, |expected| format!(" of {expected}"));
     let targets = count_targets(reports);
     let plural = if targets == 1 { "" } else { "s" };
-    let _ = write!(text, " to {targets} target{plural}, {}", duration(tenths));
-    if reports.iter().any(WindowReport::self_noise) {
-        text.push_str("   * disturbed by this host itself");
-    }
-    text
+    let seconds = progress.elapsed.as_secs_f64();
+    let noise = if reports.iter().any(WindowReport::self_noise) {
+        "   * disturbed by this host"
+    } else {
+        ""
+    };
+    format!(
+        "{}{of} probes sent to {targets} target{plural} in {seconds:.1} s{noise}",
+        progress.sent
+    )
 }
 
 #[cfg(test)]

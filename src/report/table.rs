@@ -1,8 +1,8 @@
 //! One table of many targets: a row per series, the rows of a backend together.
 
-use super::grid::{Grid, in_reading_order};
+use super::grid::{Grid, in_reading_order, probe};
 use super::style::{Charset, Style};
-use super::text::width;
+use super::text::{clean, width};
 use super::window::WindowReport;
 
 /// The table of `reports`, at most `columns` cells wide, each line with its newline.
@@ -29,16 +29,20 @@ pub fn table(reports: &[WindowReport<'_>], columns: u16, style: Style) -> String
     lines.extend(grid.rows);
     if grid.marked {
         lines.push(MARK.to_owned());
-        let noisy = ordered.iter().filter(|report| report.self_noise());
-        let mut reasons: Vec<String> = noisy.filter_map(|report| report.host_noise()).collect();
-        reasons.dedup();
+        let reasons = ordered
+            .iter()
+            .filter(|report| report.self_noise())
+            .filter_map(|report| {
+                let name = clean(&report.series.target, style.charset);
+                Some(format!(
+                    "  {name} {}: {}",
+                    probe(report.series.endpoint),
+                    report.host_noise()?
+                ))
+            });
+        let reasons: Vec<String> = reasons.collect();
         let more = reasons.len().saturating_sub(REASONS_SHOWN);
-        lines.extend(
-            reasons
-                .into_iter()
-                .take(REASONS_SHOWN)
-                .map(|reason| format!("  {reason}")),
-        );
+        lines.extend(reasons.into_iter().take(REASONS_SHOWN));
         if more > 0 {
             lines.push(format!("  ... and {more} more"));
         }
@@ -47,7 +51,7 @@ pub fn table(reports: &[WindowReport<'_>], columns: u16, style: Style) -> String
 }
 
 /// What the mark means.
-pub(super) const MARK: &str = "* this host itself disturbed the measurement:";
+const MARK: &str = "* this host itself disturbed the measurement:";
 
 /// Reasons that are shown below a table: they tend to be one and the same.
 const REASONS_SHOWN: usize = 3;

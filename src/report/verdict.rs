@@ -8,7 +8,7 @@ pub(super) struct Verdict {
     /// Capitals where the target is in trouble: colour is never needed to see it.
     pub(super) word: String,
     pub(super) tone: Tone,
-    /// Higher is worse.
+    /// Higher is worse. Says nothing of how many probes were sent, or rows would change places with every probe.
     rank: (Tone, u64),
 }
 
@@ -30,7 +30,7 @@ impl Verdict {
         if counts.sent == 0 {
             return match counts.send_error {
                 0 => Self::ranked("no data", Tone::Neutral, 0),
-                errors => Self::ranked("NOT SENT", Tone::Bad, errors),
+                _ => Self::ranked("NOT SENT", Tone::Bad, 0),
             };
         }
         let (rejected, rejection) = commonest_rejection(counts);
@@ -42,7 +42,7 @@ impl Verdict {
             } else {
                 "NO ANSWER".to_owned()
             };
-            return Self::ranked(word, Tone::Bad, counts.sent);
+            return Self::ranked(word, Tone::Bad, 0);
         }
         if counts.lost > 0 {
             return Self::ranked("LOSS", Tone::Warning, per_million(counts.lost, counts.sent));

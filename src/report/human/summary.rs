@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::outcome::StampSource;
-use crate::report::text::{millis, millis_of_micros};
+use crate::report::text::{decimals, millis, millis_of_micros};
 use crate::report::window::WindowReport;
 use crate::series::Endpoint;
 use crate::stats::{RttSummary, Summary};
@@ -67,7 +67,8 @@ fn rtt(summary: &Summary) -> Option<String> {
 
 fn loss(summary: &Summary) -> Option<String> {
     let loss = summary.loss?;
-    let percent = |ratio: f64| format!("{:.2}", ratio * 100.0);
+    let digits = decimals(loss.high, 2);
+    let percent = |ratio: f64| format!("{:.digits$}", ratio * 100.0);
     let mut text = format!(
         "loss {} %, 95 % interval {} to {} %",
         percent(loss.ratio),
@@ -156,8 +157,13 @@ fn host(report: &WindowReport<'_>) -> Option<String> {
     Some(format!("this host {effect}: {noise}"))
 }
 
-/// Percent with up to four decimals, none where none are needed, as `ping` prints its loss.
+/// Percent in the fewest digits, as `ping` prints its loss: six significant ones, more or less.
 fn short_percent(ratio: f64) -> String {
-    let digits = format!("{:.4}", ratio * 100.0);
+    let percent = ratio * 100.0;
+    let digits = if percent >= 1.0 {
+        format!("{percent:.4}")
+    } else {
+        format!("{percent:.6}")
+    };
     digits.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

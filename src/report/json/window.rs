@@ -109,6 +109,7 @@ impl CountFields {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the output contract")]
 struct LossFields {
     loss_ratio: Option<f64>,
     loss_ci_low: Option<f64>,
@@ -127,6 +128,7 @@ impl LossFields {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the output contract")]
 struct RttFields {
     rtt_min_us: Option<f64>,
     rtt_mean_us: Option<f64>,

@@ -71,7 +71,7 @@ fn two_lines_leave_room_for_the_progress_only() {
     let text = shown(&targets(6), Screen { columns: 80, lines: 2 });
     assert_eq!(
         text,
-        "480 sent of 1000 to 6 targets, 24.1 s   * disturbed by this host itself\n"
+        "480 of 1000 probes sent to 6 targets in 24.2 s   * disturbed by this host\n"
     );
 }
 
@@ -110,9 +110,9 @@ impl Terminal {
             if rest[at..].starts_with('\n') {
                 rest = &rest[at + 1..];
                 if self.line + 1 == self.height {
-                    self.scrolled += 1
+                    self.scrolled += 1;
                 } else {
-                    self.line += 1
+                    self.line += 1;
                 }
                 continue;
             }

@@ -55,6 +55,38 @@ fn a_line_is_one_write_call_however_long() {
 }
 
 #[test]
+fn lines_of_two_writers_into_one_file_do_not_mix() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::thread::scope(|scope| {
+        for letter in [b'a', b'b'] {
+            let log = std::fs::OpenOptions::new().append(true).open(file.path()).unwrap();
+            scope.spawn(move || {
+                let mut output = Output::new("a log", log);
+                let line = [vec![letter; 9_000], vec![b'\n']].concat();
+                for _ in 0..200 {
+                    output.write(&line).unwrap();
+                }
+            });
+        }
+    });
+    let written = std::fs::read(file.path()).unwrap();
+    let lines: Vec<&[u8]> = written.split_inclusive(|byte| *byte == b'\n').collect();
+    assert_eq!(lines.len(), 400);
+    for line in lines {
+        assert_eq!(line.len(), 9_001);
+        assert!(line[..9_000].iter().all(|byte| *byte == line[0]));
+    }
+}
+
+#[test]
+fn a_failure_between_two_lines_of_a_block_leaves_no_empty_line() {
+    let mut output = output([Step::Take(6), Step::Fail(ErrorKind::StorageFull)]);
+    output.write(b"first\nsecond\n").unwrap_err();
+    output.write(b"third\n").unwrap();
+    assert_eq!(output.into_inner().written, b"first\nthird\n");
+}
+
+#[test]
 fn the_rest_follows_a_short_write_and_an_interrupted_one() {
     let mut output = output([Step::Take(3), Step::Fail(ErrorKind::Interrupted), Step::Take(1)]);
     output.write(b"whole line\n").unwrap();
