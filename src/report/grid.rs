@@ -132,7 +132,7 @@ fn loss(summary: &Summary) -> String {
     };
     let digits = decimals(loss.high, 1);
     let percent = |ratio: f64| {
-        if ratio >= 0.9995 {
+        if ratio > 1.0 - 1e-9 {
             "100".to_owned()
         } else {
             format!("{:.digits$}", ratio * 100.0)
