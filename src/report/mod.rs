@@ -1,1 +1,31 @@
-//! report
+//! Writers: figures and events in, bytes out.
+//!
+//! Nothing here measures, decides or reads a clock. Machine output is NDJSON of one versioned schema ([`JsonLines`]); people read live
+//! lines and summaries ([`PingText`]), one table of many targets ([`table()`]), or that table redrawn in place ([`live`]).
+//! All of it reaches the outside through [`Output`], which writes whole lines and ends quietly when its reader leaves.
+//!
+//! Names come from users and from DNS, so every writer for people passes them through [`clean`] first; NDJSON escapes what a
+//! terminal would obey, so that `cat` of a log is harmless too.
+
+mod grid;
+mod human;
+mod identity;
+mod json;
+pub mod live;
+mod output;
+#[cfg(test)]
+mod samples;
+mod style;
+mod table;
+mod text;
+mod verdict;
+mod window;
+
+pub use human::{PingText, TimePrefix};
+pub use identity::RunIdentity;
+pub use json::{Body, JsonLines, Notice, NoticeKind, Resolve, SCHEMA, SCHEMA_TEXT, Severity};
+pub use output::{Output, OutputError};
+pub use style::{Charset, ColorChoice, Style};
+pub use table::table;
+pub use text::clean;
+pub use window::{Completeness, HostTrouble, WindowReport};

@@ -1,0 +1,169 @@
+//! NDJSON of schema `pathjitter/1`: one object a line, common fields first.
+//!
+//! Rules of the schema, which log pipelines rely on: numbers are numbers, absent is `null`, never NaN or infinity; a key never
+//! changes its type; units end the key; timestamps have six digits always. Fields may be added, never changed.
+//!
+//! Strings are kept as they are, but characters that a terminal would obey are written as JSON escapes.
+
+mod escape;
+mod lifecycle;
+mod number;
+mod probe;
+mod window;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+pub use self::lifecycle::{Notice, NoticeKind, Resolve, Severity};
+use self::probe::ProbeBody;
+use self::window::WindowBody;
+use super::identity::RunIdentity;
+use super::window::WindowReport;
+use crate::outcome::{Event, Proto};
+use crate::series::Series;
+use crate::units::Wall;
+
+/// The name and version of the schema, as every line carries it.
+pub const SCHEMA: &str = "pathjitter/1";
+
+/// The JSON Schema (draft 2020-12) that every line is valid against.
+pub const SCHEMA_TEXT: &str = include_str!("../../schemas/pathjitter-1.schema.json");
+
+/// What one kind of line says beyond the common fields. Must serialise as a map or struct with string keys.
+pub trait Body: Serialize {
+    /// The value of the `event` field.
+    fn event(&self) -> &'static str;
+}
+
+/// Writes the lines of one run, numbered from 0. Each call returns one whole line with its newline, valid until the next call.
+#[derive(Debug)]
+pub struct JsonLines {
+    identity: RunIdentity,
+    next_seq: u64,
+    line: Vec<u8>,
+}
+
+impl JsonLines {
+    /// The lines of the run `identity`.
+    #[must_use]
+    pub const fn new(identity: RunIdentity) -> Self {
+        Self {
+            identity,
+            next_seq: 0,
+            line: Vec::new(),
+        }
+    }
+
+    /// The `window` line of `report`, which closed at `at`.
+    pub fn window(&mut self, at: Wall, report: &WindowReport<'_>) -> &[u8] {
+        self.encode(at, &WindowBody::new(report))
+    }
+
+    /// The `probe` line of what happened to a probe of `series` at `at`; `None` where nothing has come of it yet.
+    pub fn probe(&mut self, at: Wall, series: &Series, event: &Event) -> Option<&[u8]> {
+        let body = ProbeBody::new(series, event)?;
+        Some(self.encode(at, &body))
+    }
+
+    /// The line of `body`, which speaks of the moment `at`.
+    ///
+    /// # Panics
+    ///
+    /// If `body` breaks the rule of [`Body`].
+    pub fn encode<B: Body>(&mut self, at: Wall, body: &B) -> &[u8] {
+        self.line.clear();
+        let line = Line {
+            timestamp: timestamp(at),
+            schema: SCHEMA,
+            event: body.event(),
+            vantage: self.identity.vantage(),
+            run_id: self.identity.run_id(),
+            seq: self.next_seq,
+            body,
+        };
+        // Writing to memory never fails, and by the contract of `Body` neither does serialising.
+        line.serialize(&mut escape::serializer(&mut self.line))
+            .expect("a body is a map with string keys");
+        self.line.push(b'\n');
+        self.next_seq = self.next_seq.wrapping_add(1);
+        &self.line
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a, B> {
+    timestamp: String,
+    schema: &'static str,
+    event: &'static str,
+    vantage: &'a str,
+    run_id: &'a str,
+    seq: u64,
+    #[serde(flatten)]
+    body: &'a B,
+}
+
+/// The fields that say which series a line is about.
+#[derive(Serialize)]
+struct SeriesFields<'a> {
+    target: &'a str,
+    address: String,
+    port: Option<u16>,
+    family: &'static str,
+    proto: &'static str,
+    flow: u16,
+}
+
+impl<'a> SeriesFields<'a> {
+    fn new(series: &'a Series) -> Self {
+        Self {
+            target: &series.target,
+            address: series.address.to_string(),
+            port: series.endpoint.port(),
+            family: if series.address.is_ipv4() { "ipv4" } else { "ipv6" },
+            proto: match series.endpoint.proto() {
+                Proto::Icmp => "icmp",
+                Proto::Tcp => "tcp",
+            },
+            flow: series.flow,
+        }
+    }
+}
+
+/// RFC 3339 in UTC with exactly six fraction digits and `Z`, cut rather than rounded.
+fn timestamp(at: Wall) -> String {
+    // 64 bits of ns end in the year 2554, and jiff's timestamps in 9999.
+    let timestamp = Timestamp::from_nanosecond(i128::from(at.as_nanos())).unwrap_or(Timestamp::MAX);
+    format!("{timestamp:.6}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn timestamps_match_date_u() {
+        // date -u -d @1700000000 is 2023-11-14 22:13:20.
+        assert_eq!(
+            timestamp(Wall::from_nanos(1_700_000_000_123_456_789)),
+            "2023-11-14T22:13:20.123456Z"
+        );
+        assert_eq!(
+            timestamp(Wall::from_nanos(1_700_000_000_000_000_000)),
+            "2023-11-14T22:13:20.000000Z"
+        );
+        assert_eq!(timestamp(Wall::from_nanos(0)), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(timestamp(Wall::from_nanos(u64::MAX)), "2554-07-21T23:34:33.709551Z");
+    }
+
+    proptest! {
+        #[test]
+        fn timestamps_always_have_six_digits_and_parse_back(nanos in any::<u64>()) {
+            let text = timestamp(Wall::from_nanos(nanos));
+            prop_assert_eq!(text.len(), "2023-11-14T22:13:20.123456Z".len());
+            let parsed: Timestamp = text.parse().unwrap();
+            prop_assert_eq!(parsed.as_nanosecond(), i128::from(nanos - nanos % 1_000));
+        }
+    }
+}
