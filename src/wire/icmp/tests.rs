@@ -147,6 +147,20 @@ fn errors_of_the_kernel_are_told_apart() {
 }
 
 #[test]
+fn an_mtu_is_given_by_code_4_alone_and_not_by_routers_that_leave_it_zero() {
+    let mtu_of = |code: u8, field: u16| {
+        let [high, low] = field.to_be_bytes();
+        match parse(Family::V4, &[3, code, 0, 0, 0, 0, high, low]) {
+            Ok(Message::Unreachable { mtu, .. }) => mtu,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(mtu_of(4, 1400), Some(1400));
+    assert_eq!(mtu_of(4, 0), None);
+    assert_eq!(mtu_of(3, 1400), None);
+}
+
+#[test]
 fn without_extensions_all_that_follows_is_quote() {
     let message = answer(captures::TOO_BIG4);
     let Ok(Message::Unreachable { body, .. }) = parse(Family::V4, &message) else {
