@@ -37,6 +37,9 @@ pub enum EchoChecksum {
 ///
 /// Over IPv6 the checksum field is left zero, for the kernel always computes it on ICMPv6 sockets (RFC 3542 section 3.1).
 /// For packets that no kernel completes, call [`fill_v6_checksum`].
+///
+/// # Errors
+/// [`NoRoom`] where `message` is shorter than [`ECHO_HEADER_LEN`], or with a held checksum than [`HELD_ECHO_MIN_LEN`].
 pub fn emit_echo_request(message: &mut [u8], family: Family, id: EchoId, checksum: EchoChecksum) -> Result<(), NoRoom> {
     let icmp_type = match family {
         Family::V4 => V4_ECHO_REQUEST,
@@ -162,6 +165,9 @@ pub struct ErrorBody<'a> {
 }
 
 /// Reads a message from its ICMP header on. Its checksum is not looked at: see [`checksum_ok`].
+///
+/// # Errors
+/// [`Malformed::TooShort`] below eight bytes. A quote is given as it is, readable or not.
 pub fn parse(family: Family, message: &[u8]) -> Result<Message<'_>, Malformed> {
     let (header, rest) = message
         .split_first_chunk::<ECHO_HEADER_LEN>()
@@ -230,8 +236,9 @@ impl<'a> ErrorBody<'a> {
             return whole;
         };
         match (claimed, Integrity::of(extensions)) {
-            (0, Integrity::Verified) => Self { quote, extensions },
-            (EXTENDED_QUOTE_MIN.., Integrity::Verified | Integrity::Unchecked) => Self { quote, extensions },
+            (0 | EXTENDED_QUOTE_MIN.., Integrity::Verified) | (EXTENDED_QUOTE_MIN.., Integrity::Unchecked) => {
+                Self { quote, extensions }
+            }
             (EXTENDED_QUOTE_MIN.., Integrity::Broken) => Self { quote, extensions: &[] },
             (_, _) => whole,
         }

@@ -115,6 +115,9 @@ pub enum Fragment {
 }
 
 /// Reads an IPv4 or IPv6 packet from its IP header on, by the version it carries.
+///
+/// # Errors
+/// [`Malformed`] where there is no transport header to be found, or fewer bytes than the packet claims.
 pub fn parse(packet: &[u8]) -> Result<Datagram<'_>, Malformed> {
     let header = parse_header(packet)?;
     if header.end > packet.len() {
@@ -268,7 +271,7 @@ pub struct IpHeader {
 impl IpHeader {
     /// Length of the header that [`emit`] writes.
     #[must_use]
-    pub const fn len(self) -> usize {
+    pub const fn header_len(self) -> usize {
         match self.addrs {
             AddrPair::V4 { .. } => V4_HEADER_LEN,
             AddrPair::V6 { .. } => V6_HEADER_LEN,
@@ -280,6 +283,9 @@ impl IpHeader {
 ///
 /// The IPv4 checksum is right, although a kernel computes it again for `IP_HDRINCL` (`raw_send_hdrinc`), so that the packet is
 /// complete elsewhere too. The identification is 0: the kernel chooses one, and without fragmentation it means nothing (RFC 6864).
+///
+/// # Errors
+/// [`NoRoom`] where `buf` is shorter than the header, or the payload longer than the length field can say.
 pub fn emit(buf: &mut [u8], header: IpHeader, payload_len: usize) -> Result<usize, NoRoom> {
     match header.addrs {
         AddrPair::V4 { src, dst } => emit_v4(buf, header, payload_len, [src, dst]),

@@ -51,11 +51,13 @@ pub enum Malformed {
     LaterFragment,
     /// More IPv6 extension headers than [`ip::MAX_EXTENSIONS`], or a hop-by-hop header that is not the first.
     ExtensionChain,
+    /// The checksum is wrong. No parser here says so: it is for callers of [`icmp::checksum_ok`] and its like.
+    Checksum,
 }
 
 impl Malformed {
     /// Every reason, in the order of declaration: `ALL[reason.index()] == reason`.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TooShort,
         Self::Version,
         Self::HeaderLength,
@@ -63,6 +65,7 @@ impl Malformed {
         Self::Truncated,
         Self::LaterFragment,
         Self::ExtensionChain,
+        Self::Checksum,
     ];
 
     /// The position in [`Malformed::ALL`], for tables of counters.
@@ -76,6 +79,7 @@ impl Malformed {
             Self::Truncated => 4,
             Self::LaterFragment => 5,
             Self::ExtensionChain => 6,
+            Self::Checksum => 7,
         }
     }
 
@@ -90,6 +94,7 @@ impl Malformed {
             Self::Truncated => "truncated",
             Self::LaterFragment => "later_fragment",
             Self::ExtensionChain => "extension_chain",
+            Self::Checksum => "checksum",
         }
     }
 }
@@ -130,3 +135,17 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 mod captures;
 #[cfg(test)]
 mod props;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_place_in_the_table_and_a_name_of_its_own() {
+        for (place, reason) in Malformed::ALL.into_iter().enumerate() {
+            assert_eq!(reason.index(), place);
+            let namesakes = Malformed::ALL.iter().filter(|other| other.as_str() == reason.as_str());
+            assert_eq!(namesakes.count(), 1, "{reason}");
+        }
+    }
+}

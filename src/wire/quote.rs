@@ -50,6 +50,9 @@ pub enum Transport<'a> {
 }
 
 /// Reads a quoted packet of either family.
+///
+/// # Errors
+/// [`Malformed`] where the quote ends before eight bytes of a transport this module knows, or is of a later fragment.
 pub fn parse(quote: &[u8]) -> Result<Quote<'_>, Malformed> {
     let header = ip::parse_header(quote)?;
     let bytes = transport_bytes(quote, &header).ok_or(Malformed::TooShort)?;

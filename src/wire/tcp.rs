@@ -40,6 +40,9 @@ pub const fn default_mss(family: Family) -> u16 {
 }
 
 /// Writes the SYN, checksum included, at the front of `segment`, and returns its length, [`SYN_LEN`].
+///
+/// # Errors
+/// [`NoRoom`] where `segment` is shorter than that.
 pub fn emit_syn(segment: &mut [u8], syn: Syn) -> Result<usize, NoRoom> {
     let out = head::<SYN_LEN>(segment)?;
     out[0..2].copy_from_slice(&syn.src_port.to_be_bytes());
@@ -72,6 +75,9 @@ pub struct SynIp {
 }
 
 /// Writes a complete IP packet with the SYN at the front of `packet`, and returns its length: 60 over IPv4, 80 over IPv6.
+///
+/// # Errors
+/// [`NoRoom`] where `packet` is shorter than that.
 pub fn emit_syn_packet(packet: &mut [u8], syn: Syn, ip: SynIp) -> Result<usize, NoRoom> {
     let header = IpHeader {
         addrs: syn.addrs,
@@ -81,8 +87,8 @@ pub fn emit_syn_packet(packet: &mut [u8], syn: Syn, ip: SynIp) -> Result<usize, 
         flow_label: ip.flow_label,
     };
     let given = packet.len();
-    let needed = header.len() + SYN_LEN;
-    let Some((front, segment)) = packet.split_at_mut_checked(header.len()) else {
+    let needed = header.header_len() + SYN_LEN;
+    let Some((front, segment)) = packet.split_at_mut_checked(header.header_len()) else {
         return Err(NoRoom { needed, given });
     };
     ip::emit(front, header, SYN_LEN)?;
@@ -168,6 +174,9 @@ impl Flags {
 }
 
 /// Reads a segment from its TCP header on. Its checksum is not looked at: see [`checksum_ok`].
+///
+/// # Errors
+/// [`Malformed::TooShort`] below 20 bytes, [`Malformed::HeaderLength`] where the data offset lies within them or beyond the end.
 pub fn parse(segment: &[u8]) -> Result<Segment<'_>, Malformed> {
     let fixed: &[u8; HEADER_MIN_LEN] = segment.first_chunk().ok_or(Malformed::TooShort)?;
     let ports = parse_ports(segment)?;
@@ -198,6 +207,9 @@ pub struct Ports {
 }
 
 /// Reads the first eight bytes of a TCP header.
+///
+/// # Errors
+/// [`Malformed::TooShort`] below eight bytes.
 pub fn parse_ports(segment: &[u8]) -> Result<Ports, Malformed> {
     let [a, b, c, d, seq @ ..] = *segment.first_chunk::<8>().ok_or(Malformed::TooShort)?;
     Ok(Ports {
