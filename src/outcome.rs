@@ -191,6 +191,8 @@ pub struct Answered {
     pub user_rtt: Rtt,
     /// Whether it came within the timeout.
     pub in_time: InTime,
+    /// Whether [`What::TimedOut`] was said of the probe before.
+    pub timed_out: bool,
     /// Whether a probe sent later was answered earlier (RFC 4737, type-P-reordered).
     pub reordered: bool,
     /// TTL or hop limit of the answer, where it is known.

@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use crate::clock::Reading;
 use crate::engine::Ignored;
 use crate::outcome::{Event, StampSource};
 use crate::series::{Pace, Series};
 use crate::sys::EventFd;
-use crate::units::{Mono, SeriesId, Wall};
+use crate::units::{Mono, SeriesId};
 
 /// Takes what happens, on the packet thread: it must not block.
 pub trait Sink: Send {
-    /// A series has begun; `stamp` is the source of its RTTs when nothing goes wrong.
-    fn admitted(&mut self, id: SeriesId, series: &Series, stamp: StampSource);
+    /// A series has begun at `at`; `stamp` is the source of its RTTs when nothing goes wrong.
+    fn admitted(&mut self, id: SeriesId, series: &Series, stamp: StampSource, at: Reading);
 
     /// Something happened to a probe.
     fn event(&mut self, event: &Event);
@@ -109,8 +110,6 @@ pub struct Finished<S> {
     pub complete: Vec<bool>,
     /// What this host did to its own measurement.
     pub noise: Noise,
-    /// When the first series was admitted.
-    pub started: (Mono, Wall),
     /// When the last probe was judged.
     pub ended: Mono,
 }

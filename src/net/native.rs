@@ -38,7 +38,6 @@ pub struct Native<S> {
     inbox: Inbox<S>,
     sink: S,
     sealed: bool,
-    started: Option<Reading>,
     /// Connections are awaited for as long again, so that late ones are seen.
     longest_timeout: Duration,
 }
@@ -90,7 +89,6 @@ impl<S: Sink> Native<S> {
             inbox,
             sink,
             sealed: false,
-            started: None,
             longest_timeout: Duration::ZERO,
         }
     }
@@ -103,7 +101,6 @@ impl<S: Sink> Native<S> {
         // The default slack of 50 us would be added to every send time. A kernel that refuses only costs accuracy of the schedule.
         let _ = sys::process::set_timer_slack(Duration::from_nanos(1));
         let mut readiness = Readiness::Unknown;
-        let start = self.read_clock();
         while self.handle_commands()? && !(self.sealed && self.prober.is_finished()) {
             let turn = self.read_clock();
             let timeout_due = self.prober.next_timeout().is_some_and(|at| at <= turn.mono);
@@ -127,10 +124,10 @@ impl<S: Sink> Native<S> {
         self.note_drops(end.mono);
         self.prober.close();
         self.tell();
-        Ok(self.finish(start, end))
+        Ok(self.finish(end))
     }
 
-    fn finish(mut self, start: Reading, end: Reading) -> Finished<S> {
+    fn finish(mut self, end: Reading) -> Finished<S> {
         let counters = self.prober.counters();
         self.noise.slots_skipped = counters.slots_skipped;
         self.noise.syn_ack_retransmissions = counters.syn_ack_retransmissions;
@@ -181,7 +178,6 @@ impl<S: Sink> Native<S> {
             ChannelKind::Connect => StampSource::TcpInfo,
         };
         let now = self.read_clock();
-        self.started.get_or_insert(now);
         let (memory, window) = (self.memory, self.window);
         self.longest_timeout = self.longest_timeout.max(pace.timeout);
         self.codec.admit(series);
@@ -197,7 +193,7 @@ impl<S: Sink> Native<S> {
             },
         );
         self.kinds.push(kind);
-        self.sink.admitted(id, series, stamp);
+        self.sink.admitted(id, series, stamp, now);
         Ok(())
     }
 

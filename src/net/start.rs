@@ -16,6 +16,8 @@ use crate::sys::{self, Family};
 /// What a native run needs to know before its first series.
 #[derive(Clone, Debug)]
 pub struct NativeOptions {
+    /// The clocks, which the caller reads too.
+    pub clock: SystemClock,
     /// Which sockets may be used.
     pub privilege: Privilege,
     /// What packets look like.
