@@ -112,6 +112,22 @@ fn control_data_that_does_not_fit_is_flagged() {
 }
 
 #[test]
+fn a_slot_that_held_few_control_data_has_room_for_more_afterwards() {
+    let (socket, address) = udp();
+    let fd = socket.as_fd();
+    options::recv_ttl(fd, Family::V4).unwrap();
+    let mut batch = RecvBatch::new(1, 16);
+    send(fd, address, b"x").unwrap();
+    receive(fd, Queue::Data, &mut batch);
+    assert_eq!(batch.get(0).ttl, Some(64));
+    options::enable_timestamping(fd, Stamps::TxRx).unwrap();
+    send(fd, address, b"x").unwrap();
+    receive(fd, Queue::Errors, &mut batch);
+    assert_eq!(batch.get(0).tx_stamp.map(|stamp| stamp.id), Some(0));
+    assert!(!batch.get(0).truncated);
+}
+
+#[test]
 fn echoes_of_raw_sockets_carry_both_stamps_and_the_hop_limit() {
     in_fresh_network(|| {
         let _on = keep_stamps_on();

@@ -3,8 +3,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use socket2::{Domain, Socket, Type};
 
 use super::*;
-use crate::sys::testing::LONG;
-use crate::sys::{EventFd, PollFd, poll};
+use crate::sys::testing::{LONG, send, udp};
+use crate::sys::{EventFd, PollFd, Stamps, options, poll};
 
 fn tokens(epoll: &mut Epoll, timeout: Duration) -> Vec<u64> {
     epoll.wait(Some(timeout)).unwrap().map(|ready| ready.token).collect()
@@ -88,4 +88,23 @@ fn the_end_of_a_connection_attempt_is_writable_and_a_refusal_has_errors() {
         let error = socket.take_error().unwrap().and_then(|error| error.raw_os_error());
         assert_eq!(error, refused.then_some(libc::ECONNREFUSED));
     }
+}
+
+#[test]
+fn a_send_stamp_has_errors_and_nothing_else() {
+    let (socket, _) = udp();
+    let (_peer, to) = udp();
+    options::enable_timestamping(socket.as_fd(), Stamps::TxRx).unwrap();
+    let mut epoll = Epoll::new(1).unwrap();
+    epoll.add(socket.as_fd(), Interest::Read, 3).unwrap();
+    send(socket.as_fd(), to, b"x").unwrap();
+    let ready: Vec<_> = epoll.wait(Some(LONG)).unwrap().collect();
+    let expected = Ready {
+        token: 3,
+        readable: false,
+        writable: false,
+        has_errors: true,
+        hung_up: false,
+    };
+    assert_eq!(ready, [expected]);
 }

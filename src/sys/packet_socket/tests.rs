@@ -6,6 +6,8 @@ use crate::sys::testing::{LONG, in_fresh_network, receive, send, udp};
 use crate::sys::{Interest, PollFd, Queue, RecvBatch, Stamps, poll, process};
 
 const IPV4: u16 = 0x0800;
+/// `ETH_P_ALL`: the only one for which the kernel also shows what is sent.
+const ALL: u16 = 0x0003;
 
 /// Lets TCP segments with SYN and without ACK pass, from the IPv4 header on (which has no options here).
 const SYN_ONLY: [FilterInstruction; 7] = [
@@ -57,8 +59,8 @@ const SYN_ONLY: [FilterInstruction; 7] = [
 fn a_segment_on_loopback_is_received_once_with_its_stamp() {
     in_fresh_network(|| {
         let loopback = process::interface_index("lo").unwrap();
-        for interface in [None, Some(loopback)] {
-            let socket = open(IPV4, interface, &SYN_ONLY).unwrap();
+        for (ethertype, interface) in [(IPV4, None), (IPV4, Some(loopback)), (ALL, None)] {
+            let socket = open(ethertype, interface, &SYN_ONLY).unwrap();
             let fd = socket.as_fd();
             options::enable_timestamping(fd, Stamps::RxOnly).unwrap();
             let mut batch = RecvBatch::new(8, 128);
