@@ -117,8 +117,7 @@ pub(super) fn millis_of_micros(micros: f64) -> String {
     }
 }
 
-/// Decimals that show a percentage of the size of `ratio`, and no more than `least` where it is large: a loss of 4 in 100,000 must
-/// not read as none.
+/// How many decimals a percentage of the size of `ratio` needs, at least `least`: a loss of 4 in 100,000 must not read as none.
 pub(super) fn decimals(ratio: f64, least: usize) -> usize {
     let needed = match ratio * 100.0 {
         percent if percent >= 1.0 => 1,

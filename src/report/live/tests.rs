@@ -95,6 +95,12 @@ fn a_second_frame_goes_up_over_the_first_and_clears_what_is_left_of_it() {
     );
 }
 
+#[test]
+fn a_frame_goes_up_no_further_than_a_terminal_that_has_become_lower() {
+    let text = String::from_utf8(frame(&[], &PROGRESS, Screen { columns: 80, lines: 10 }, 40, UTF8).bytes).unwrap();
+    assert!(text.contains("\x1b[9F"), "{text:?}");
+}
+
 /// A terminal that knows just what a frame uses, and notes when something scrolls out at its top.
 #[derive(Debug)]
 struct Terminal {
