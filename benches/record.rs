@@ -75,7 +75,7 @@ fn window(c: &mut Criterion) {
             b.iter(|| record_events(&mut window, &events));
         });
         group.bench_function(format!("{name}, one summary"), |b| {
-            b.iter(|| black_box(&window).summary())
+            b.iter(|| black_box(&window).summary());
         });
     }
     group.finish();
