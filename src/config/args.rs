@@ -41,11 +41,12 @@ pub struct Cli {
 pub enum Command {
     /// Probe targets and print their round-trip times and losses
     ///
-    /// Probes every target at the same moment, each protocol with a pace of its own, and prints one line per reply and a
-    /// summary per series. Round-trip times are the difference of two kernel stamps wherever the kernel gives them.
+    /// Probes every target at the same moment, each protocol with a pace of its own, and prints one line per reply
+    /// and a summary per series. Round-trip times are the difference of two kernel stamps wherever the kernel gives
+    /// them.
     ///
-    /// A bare host is probed by ICMP echo, a host with a port by ICMP echo and TCP SYN. Names resolve to all their IPv4
-    /// addresses, or to all their IPv6 addresses if they have no IPv4 address; -4 and -6 choose.
+    /// A bare host is probed by ICMP echo, a host with a port by ICMP echo and TCP SYN. Names resolve to all their
+    /// IPv4 addresses, or to all their IPv6 addresses if they have no IPv4 address; -4 and -6 choose.
     Ping(Box<PingArgs>),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -100,7 +101,8 @@ pub struct PingArgs {
     pub targets: Vec<TargetSpec>,
 
     /// Also send SYNs to PORT of targets that name no port; alone, it replaces ICMP for them
-    #[arg(long, value_name = "PORT", value_parser = parse_port, env = "PATHJITTER_TCP", hide_env = true, help_heading = PROTOCOLS)]
+    #[arg(long, value_name = "PORT", value_parser = parse_port,
+          env = "PATHJITTER_TCP", hide_env = true, help_heading = PROTOCOLS)]
     pub tcp: Option<NonZeroU16>,
     /// Probe by ICMP echo too where --tcp would replace it
     #[arg(long, help_heading = PROTOCOLS)]
@@ -120,12 +122,13 @@ pub struct PingArgs {
     pub flows: Option<u16>,
 
     /// Stop after N probes per series [default: no end on a terminal, else 10]
-    #[arg(short, long, value_name = "N", value_parser = parse_count, env = "PATHJITTER_COUNT", hide_env = true, help_heading = PACE)]
+    #[arg(short, long, value_name = "N", value_parser = parse_count,
+          env = "PATHJITTER_COUNT", hide_env = true, help_heading = PACE)]
     pub count: Option<u64>,
     /// Time between two probes of a series; 0 is as fast as replies come back (root or --flood) [default: 1s]
     ///
-    /// Durations are written 200ms, 1.5s or 1m; a bare number is seconds. A series is one target, address, protocol and flow,
-    /// and each has this pace by itself.
+    /// Durations are written 200ms, 1.5s or 1m; a bare number is seconds. A series is one target, address, protocol
+    /// and flow, and each has this pace by itself.
     #[arg(short, long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true,
           env = "PATHJITTER_INTERVAL", hide_env = true, help_heading = PACE)]
     pub interval: Option<Duration>,
@@ -135,8 +138,8 @@ pub struct PingArgs {
     pub timeout: Option<Duration>,
     /// End the whole run after this time [default: none; 49s with -q --json]
     ///
-    /// The last probe is sent one timeout earlier, so that each can be judged: the deadline must be longer than the timeout. The
-    /// 49 seconds of -q --json keep runs from cron from overlapping.
+    /// The last probe is sent one timeout earlier, so that each can be judged: the deadline must be longer than the
+    /// timeout. The 49 seconds of -q --json keep runs from cron from overlapping.
     #[arg(short = 'w', long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true,
           env = "PATHJITTER_DEADLINE", hide_env = true, help_heading = PACE)]
     pub deadline: Option<Duration>,
@@ -148,17 +151,22 @@ pub struct PingArgs {
     pub max_syn_rate: Option<u32>,
 
     /// Bytes of ICMP payload, 24 to 65507; 8 bytes of header come on top [default: 56]
-    #[arg(short = 's', long = "size", value_name = "BYTES", value_parser = value_parser!(u16).range(i64::from(MIN_PAYLOAD_BYTES)..=MAX_PAYLOAD_BYTES),
+    #[arg(short = 's', long = "size", value_name = "BYTES",
+          value_parser = value_parser!(u16).range(i64::from(MIN_PAYLOAD_BYTES)..=MAX_PAYLOAD_BYTES),
           env = "PATHJITTER_SIZE", hide_env = true, help_heading = PACKETS)]
     pub payload_bytes: Option<u16>,
     /// TTL or hop limit, 1 to 255 [default: that of the host]
-    #[arg(short, long, value_name = "HOPS", value_parser = value_parser!(u8).range(1..), env = "PATHJITTER_TTL", hide_env = true, help_heading = PACKETS)]
+    #[arg(short, long, value_name = "HOPS", value_parser = value_parser!(u8).range(1..),
+          env = "PATHJITTER_TTL", hide_env = true, help_heading = PACKETS)]
     pub ttl: Option<u8>,
     /// Interface or address to send from
-    #[arg(short = 'I', long = "source", value_name = "IFACE|ADDR", env = "PATHJITTER_SOURCE", hide_env = true, help_heading = PACKETS)]
+    #[arg(short = 'I', long = "source", value_name = "IFACE|ADDR",
+          env = "PATHJITTER_SOURCE", hide_env = true, help_heading = PACKETS)]
     pub source: Option<SourceSpec>,
     /// TOS byte or traffic class: 0 to 255, 0xb8, or a name such as ef, af21, cs6, lowdelay [default: 0]
-    #[arg(short = 'Q', long = "tos", value_name = "TOS", value_parser = traffic_class::parse, allow_hyphen_values = true,
+    #[arg(short = 'Q', long = "tos", value_name = "TOS",
+          value_parser = traffic_class::parse,
+          allow_hyphen_values = true,
           env = "PATHJITTER_TOS", hide_env = true, help_heading = PACKETS)]
     pub traffic_class: Option<u8>,
 
@@ -166,33 +174,40 @@ pub struct PingArgs {
     #[arg(short, long, help_heading = OUTPUT)]
     pub quiet: bool,
     /// Print JSON, one object a line (NDJSON)
-    #[arg(short, long, value_parser = FalseyValueParser::new(), env = "PATHJITTER_JSON", hide_env = true, help_heading = OUTPUT)]
+    #[arg(short, long, value_parser = FalseyValueParser::new(),
+          env = "PATHJITTER_JSON", hide_env = true, help_heading = OUTPUT)]
     pub json: bool,
     /// Print each probe; with --json, a 'probe' event for each
     #[arg(long, help_heading = OUTPUT)]
     pub each: bool,
     /// Print addresses only; look up no names for them
-    #[arg(short, long, value_parser = FalseyValueParser::new(), env = "PATHJITTER_NUMERIC", hide_env = true, help_heading = OUTPUT)]
+    #[arg(short, long, value_parser = FalseyValueParser::new(),
+          env = "PATHJITTER_NUMERIC", hide_env = true, help_heading = OUTPUT)]
     pub numeric: bool,
     /// Print the time of day before each line
     #[arg(short = 'D', long, help_heading = OUTPUT)]
     pub print_times: bool,
     /// Say more on standard error
-    #[arg(short, long, value_parser = FalseyValueParser::new(), env = "PATHJITTER_VERBOSE", hide_env = true, help_heading = OUTPUT)]
+    #[arg(short, long, value_parser = FalseyValueParser::new(),
+          env = "PATHJITTER_VERBOSE", hide_env = true, help_heading = OUTPUT)]
     pub verbose: bool,
     /// Exit with 1 if a series crosses a limit: 'loss>5%', 'p99>20ms', 'jitter>=5ms'; repeatable
     ///
-    /// Several limits may also be given as a list with commas. The figures are loss and late (percent of the probes sent), and
-    /// min, mean, p50, p90, p99, p999, max and jitter (times with a unit; jitter is that of RFC 3550). The operators are > and
-    /// >=. A figure that does not exist, such as the p99 of a target that never replied, counts as crossed.
-    #[arg(long, value_name = "EXPR", value_delimiter = ',', env = "PATHJITTER_FAIL_IF", hide_env = true, help_heading = OUTPUT)]
+    /// Several limits may also be given as a list with commas. The figures are loss and late (percent of the probes
+    /// sent), and min, mean, p50, p90, p99, p999, max and jitter (times with a unit; jitter is that of RFC 3550). The
+    /// operators are > and >=. A figure that does not exist, such as the p99 of a target that never replied, counts
+    /// as crossed.
+    #[arg(long, value_name = "EXPR", value_delimiter = ',',
+          env = "PATHJITTER_FAIL_IF", hide_env = true, help_heading = OUTPUT)]
     pub fail_if: Vec<Threshold>,
 
     /// How to send
-    #[arg(long, help = ENGINE_HELP, value_name = "ENGINE", value_enum, hide_possible_values = true, env = "PATHJITTER_ENGINE", hide_env = true, help_heading = ADVANCED)]
+    #[arg(long, help = ENGINE_HELP, value_name = "ENGINE", value_enum, hide_possible_values = true,
+          env = "PATHJITTER_ENGINE", hide_env = true, help_heading = ADVANCED)]
     pub engine: Option<EngineChoice>,
     /// Size of the receive buffers: 4096, 512k, 8m [default: fits the pace]
-    #[arg(long, value_name = "BYTES", value_parser = parse_buffer, env = "PATHJITTER_RECEIVE_BUFFER", hide_env = true, help_heading = ADVANCED)]
+    #[arg(long, value_name = "BYTES", value_parser = parse_buffer,
+          env = "PATHJITTER_RECEIVE_BUFFER", hide_env = true, help_heading = ADVANCED)]
     pub receive_buffer: Option<u32>,
 
     #[command(flatten)]
@@ -218,8 +233,8 @@ fn parse_buffer(text: &str) -> Result<u32, String> {
 
 const LONG_TARGET: &str = "What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets
 
-HOST is a name or an address. NAME is what the reports call it; without one, HOST as typed. An IPv6 address without a port \
-needs no brackets. Link-local addresses take their interface behind a percent sign: fe80::1%eth0.";
+HOST is a name or an address. NAME is what the reports call it; without one, HOST as typed. An IPv6 address without a \
+port needs no brackets. Link-local addresses take their interface behind a percent sign: fe80::1%eth0.";
 
 const ENGINE_HELP: &str =
     "How to send: auto, raw (root or CAP_NET_RAW), unprivileged, or portable (stamps of user space) [default: auto]";

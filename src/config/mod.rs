@@ -1,7 +1,8 @@
 //! From the command line to a plan.
 //!
-//! [`args`] is syntax: each word is checked by itself. [`PingPlan`] is meaning: the words together, with every default filled
-//! in and every contradiction refused, so that nothing after it needs to ask whether a setting is valid.
+//! [`args`] is syntax: each word is checked by itself. [`PingPlan`] is meaning: the words together, with every
+//! default filled in and every contradiction refused, so that nothing after it needs to ask whether a setting is
+//! valid.
 
 pub mod args;
 mod bytes;

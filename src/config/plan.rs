@@ -1,25 +1,26 @@
 //! A `ping` run that makes sense: every default filled in, every contradiction refused.
 //!
 //! Rules that are not obvious from the options:
-//! - A bare host is probed by ICMP, a host with a port by ICMP and TCP. `--tcp` gives its port to targets without one and,
-//!   without `--icmp`, takes ICMP from them. `--no-icmp` takes ICMP from all.
+//! - A bare host is probed by ICMP, a host with a port by ICMP and TCP. `--tcp` gives its port to targets without one
+//!   and, without `--icmp`, takes ICMP from them. `--no-icmp` takes ICMP from all.
 //! - Targets of the same name and host are one target with the endpoints of all, so that they share one ICMP series.
 //! - Sending stops one timeout before the deadline; a deadline within the timeout would leave no probe to judge.
 //! - Probes under way are bounded per target, since each costs memory until its timeout.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+mod error;
+mod targets;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::PingArgs;
-use super::duration::display;
 use super::source::SourceSpec;
 use super::surroundings::{Stdout, Surroundings, User};
-use super::target::{HostSpec, TargetSpec};
 use super::threshold::Threshold;
 use crate::series::{DEFAULT_PAYLOAD_BYTES, Endpoint, Pace, PacketOptions};
+
+pub use error::PlanError;
 
 /// Everything a `ping` run needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,121 +115,6 @@ pub struct OutputOptions {
     pub verbose: bool,
 }
 
-/// Why a command line makes no plan: what, on what, why, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// `-4 -6`.
-    #[error("-4 and -6 exclude each other; give one of them, or none for IPv4 where a name has it and else IPv6")]
-    BothFamilies,
-    /// `--icmp --no-icmp`.
-    #[error("--icmp and --no-icmp exclude each other; give one of them")]
-    BothIcmp,
-    /// `-q --each`.
-    #[error("-q leaves out the lines that --each asks for; give one of them")]
-    QuietEach,
-    /// `-4 ::1`, `-6 127.0.0.1`.
-    #[error("{target}: {address} is not an {wanted} address, which {option} asks for; drop {option} or this target")]
-    WrongFamily {
-        /// The target as typed.
-        target: String,
-        /// Its address.
-        address: IpAddr,
-        /// The family asked for.
-        wanted: &'static str,
-        /// The option that asks.
-        option: String,
-    },
-    /// `-I 127.0.0.1 -6`.
-    #[error(
-        "-I {source_address} cannot send {wanted} packets, which {option} asks for; give an {wanted} address or drop {option}"
-    )]
-    SourceFamily {
-        /// The value of `-I`.
-        source_address: IpAddr,
-        /// The family asked for.
-        wanted: &'static str,
-        /// The option that asks.
-        option: &'static str,
-    },
-    /// `-I eth9`.
-    #[error("-I {0}: there is no such interface; 'ip link' lists them")]
-    NoInterface(String),
-    /// `-I fe80::1`.
-    #[error("-I {0}: a link-local address needs its interface, as in -I {0}%eth0")]
-    SourceWithoutZone(IpAddr),
-    /// `fe80::1%eth9`.
-    #[error("{target}: there is no interface {zone}; 'ip link' lists them")]
-    NoZone {
-        /// The target as typed.
-        target: String,
-        /// The interface named.
-        zone: String,
-    },
-    /// `fe80::1`.
-    #[error("{target}: a link-local address needs its interface; write {address}%eth0, or give -I eth0")]
-    LinkLocalWithoutZone {
-        /// The target as typed.
-        target: String,
-        /// Its address.
-        address: Ipv6Addr,
-    },
-    /// `-I eth0 fe80::1%eth1`.
-    #[error("{target}: its interface {zone} is not {interface}, which -I asks for; drop one of them")]
-    ZoneAgainstInterface {
-        /// The target as typed.
-        target: String,
-        /// Its interface.
-        zone: String,
-        /// The interface of `-I`.
-        interface: String,
-    },
-    /// `--no-icmp app01`.
-    #[error("{0}: nothing is left to probe, since --no-icmp is given and no port; write {0}:PORT or give --tcp PORT")]
-    NothingToProbe(String),
-    /// `-i 0` of a user.
-    #[error(
-        "-i 0 sends as fast as it goes, which takes root; give --flood to do it anyway, or an interval such as 10ms"
-    )]
-    FloodNeedsRoot,
-    /// `-W 0`.
-    #[error("-W 0 leaves no time for a reply; give a timeout such as 1s")]
-    ZeroTimeout,
-    /// `-w 1 -W 1`.
-    #[error("-w {} is too small a deadline: sending stops one timeout (-W {}) before it; give a longer -w or a shorter -W", display(*.deadline), display(*.timeout))]
-    DeadlineTooSmall {
-        /// The value of `-w`.
-        deadline: Duration,
-        /// The value of `-W`.
-        timeout: Duration,
-    },
-    /// `-q --json -W 60`.
-    #[error("-W {} leaves nothing of the {} deadline that -q --json implies; give -w, or a shorter -W", display(*.timeout), display(CRON_DEADLINE))]
-    ImpliedDeadlineTooSmall {
-        /// The value of `-W`.
-        timeout: Duration,
-    },
-    /// `-i 10us -W 1m`.
-    #[error("{target}: -W {} with -i {} keeps {probes} probes under way, of at most {MAX_OUTSTANDING}; shorten -W or lengthen -i", display(*.timeout), display(*.interval))]
-    TooManyOutstanding {
-        /// The target as typed.
-        target: String,
-        /// The value of `-W`.
-        timeout: Duration,
-        /// The value of `-i`.
-        interval: Duration,
-        /// How many there would be.
-        probes: u128,
-    },
-    /// `-c 1 --fail-if jitter>5ms`.
-    #[error("--fail-if {threshold} needs at least {needed} probes; give a larger -c")]
-    ThresholdNeedsProbes {
-        /// The threshold as typed.
-        threshold: String,
-        /// How many it needs.
-        needed: u64,
-    },
-}
-
 impl PingPlan {
     /// Makes sense of a command line.
     ///
@@ -245,7 +131,7 @@ impl PingPlan {
         let demand = FamilyDemand::new(&args, source.address)?;
         let pace = pace(&args, surroundings)?;
         let deadline = deadline(&args, pace.timeout)?;
-        let targets = targets(&args, &source, &demand, surroundings)?;
+        let targets = targets::build(&args, &source, &demand, surroundings)?;
         let flows = args.flows.unwrap_or(1);
         for target in &targets {
             bounded(target, flows, &pace)?;
@@ -410,116 +296,6 @@ fn deadline(args: &PingArgs, timeout: Duration) -> Result<Option<Duration>, Plan
         None if !(args.quiet && args.json) => Ok(None),
         None if CRON_DEADLINE <= timeout => Err(PlanError::ImpliedDeadlineTooSmall { timeout }),
         None => Ok(Some(CRON_DEADLINE)),
-    }
-}
-
-fn targets(
-    args: &PingArgs,
-    source: &Source,
-    demand: &FamilyDemand,
-    surroundings: &Surroundings,
-) -> Result<Vec<Target>, PlanError> {
-    let mut targets: Vec<Target> = Vec::with_capacity(args.targets.len());
-    let mut known: HashMap<(Arc<str>, Host), usize> = HashMap::new();
-    for spec in &args.targets {
-        let name: Arc<str> = spec.label().into();
-        let host = host(spec, source, demand, surroundings)?;
-        let endpoints = endpoints(spec, args)?;
-        match known.entry((Arc::clone(&name), host.clone())) {
-            Entry::Occupied(at) => targets[*at.get()].add(endpoints),
-            Entry::Vacant(at) => {
-                at.insert(targets.len());
-                targets.push(Target { name, host, endpoints });
-            }
-        }
-    }
-    Ok(targets)
-}
-
-impl Target {
-    /// Adds what is new of `endpoints`, keeping ICMP first.
-    fn add(&mut self, endpoints: Vec<Endpoint>) {
-        for endpoint in endpoints {
-            if !self.endpoints.contains(&endpoint) {
-                let at = if endpoint == Endpoint::Icmp {
-                    0
-                } else {
-                    self.endpoints.len()
-                };
-                self.endpoints.insert(at, endpoint);
-            }
-        }
-    }
-}
-
-fn endpoints(spec: &TargetSpec, args: &PingArgs) -> Result<Vec<Endpoint>, PlanError> {
-    let port = spec.port.or(args.tcp);
-    let replaced_by_tcp = spec.port.is_none() && args.tcp.is_some() && !args.icmp;
-    let icmp = (!args.no_icmp && !replaced_by_tcp).then_some(Endpoint::Icmp);
-    let endpoints: Vec<Endpoint> = icmp
-        .into_iter()
-        .chain(port.map(|port| Endpoint::Tcp(port.get())))
-        .collect();
-    if endpoints.is_empty() {
-        Err(PlanError::NothingToProbe(spec.to_string()))
-    } else {
-        Ok(endpoints)
-    }
-}
-
-fn host(
-    spec: &TargetSpec,
-    source: &Source,
-    demand: &FamilyDemand,
-    surroundings: &Surroundings,
-) -> Result<Host, PlanError> {
-    let (address, scope_id) = match &spec.host {
-        HostSpec::Name(name) => return Ok(Host::Name(name.clone())),
-        HostSpec::V4(v4) => (IpAddr::V4(*v4), 0),
-        HostSpec::V6(v6, zone) if v6.is_unicast_link_local() => (
-            (*v6).into(),
-            scope_id(spec, *v6, zone.as_deref(), source, surroundings)?,
-        ),
-        HostSpec::V6(v6, _) => (IpAddr::V6(*v6), 0),
-    };
-    if demand.family.admits(address) {
-        return Ok(Host::Address(address, scope_id));
-    }
-    let (target, wanted, option) = (spec.to_string(), demand.family.name(), demand.option.clone());
-    Err(PlanError::WrongFamily {
-        target,
-        address,
-        wanted,
-        option,
-    })
-}
-
-/// The interface index of a link-local target: that of its zone, else that of `-I`.
-fn scope_id(
-    spec: &TargetSpec,
-    address: Ipv6Addr,
-    zone: Option<&str>,
-    source: &Source,
-    surroundings: &Surroundings,
-) -> Result<u32, PlanError> {
-    let target = spec.to_string();
-    // RFC 4007, section 11.2: a zone may also be given by its number.
-    let index = |zone: &str| (surroundings.interface_index)(zone).or_else(|| zone.parse().ok().filter(|n| *n != 0));
-    match (zone, &source.interface) {
-        (None, None) => Err(PlanError::LinkLocalWithoutZone { target, address }),
-        (None, Some((_, index))) => Ok(*index),
-        (Some(zone), bound) => match (index(zone), bound) {
-            (None, _) => Err(PlanError::NoZone {
-                target,
-                zone: zone.to_owned(),
-            }),
-            (Some(index), Some((interface, bound))) if index != *bound => Err(PlanError::ZoneAgainstInterface {
-                target,
-                zone: zone.to_owned(),
-                interface: interface.clone(),
-            }),
-            (Some(index), _) => Ok(index),
-        },
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a plan depends on beyond the command line. A value, so that tests can be root on a terminal without being either.
+//! What a plan depends on beyond the command line. A value, so that tests can be root on a terminal without being
+//! either.
 
 use std::io::IsTerminal;
 use std::os::unix::net::UnixDatagram;
@@ -64,7 +65,8 @@ mod tests {
 
     #[test]
     fn the_loopback_interface_has_index_1_and_nonsense_has_none() {
-        // The loopback device is the first that the kernel registers in every namespace (`net/core/dev.c`, LOOPBACK_IFINDEX).
+        // The loopback device is the first that the kernel registers in every namespace (`net/core/dev.c`,
+        // LOOPBACK_IFINDEX).
         assert_eq!(interface_index("lo"), Some(1));
         assert_eq!(interface_index("no-such-if"), None);
         assert_eq!(interface_index("a-name-longer-than-ifnamsiz"), None);

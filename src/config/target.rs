@@ -1,8 +1,9 @@
-//! The grammar of targets: `[NAME=]HOST[:PORT]`, `[NAME=][V6][:PORT]` with V6 in brackets, or a bare V6 without a port.
+//! The grammar of targets: `[NAME=]HOST[:PORT]`, `[NAME=][V6][:PORT]` with V6 in brackets, or a bare V6 without a
+//! port.
 //!
-//! The first `=` ends the name. What remains is, in this order: bracketed IPv6 with or without a port, bare IPv6 (which
-//! swallows all its colons), or an IPv4 address or name that the last colon parts from its port. Addresses that no single
-//! host can answer for are refused here, before any packet is built.
+//! The first `=` ends the name. What remains is, in this order: bracketed IPv6 with or without a port, bare IPv6
+//! (which swallows all its colons), or an IPv4 address or name that the last colon parts from its port. Addresses
+//! that no single host can answer for are refused here, before any packet is built.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -131,7 +132,8 @@ fn parse_name(name: &str) -> Result<String, TargetError> {
     if name.chars().count() > MAX_NAME_CHARS {
         return Err(TargetError::LongName);
     }
-    // Letters of any script, but nothing invisible: a name goes to terminals, logs and HTML. Spaces inside are fine, at the ends not.
+    // Letters of any script, but nothing invisible: a name goes to terminals, logs and HTML. Spaces inside are fine,
+    // at the ends not.
     let is_printable = |c: char| c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ';
     let ends = name.chars().next().into_iter().chain(name.chars().next_back());
     let bad = name
@@ -197,7 +199,8 @@ fn parse_v6(text: &str) -> Result<HostSpec, TargetError> {
     }
 }
 
-/// What the kernel accepts as the name of an interface (`dev_valid_name`, and `:` for old aliases), as far as a target can hold it.
+/// What the kernel accepts as the name of an interface (`dev_valid_name`, and `:` for old aliases), as far as a
+/// target can hold it.
 pub(super) fn is_interface_name(name: &str) -> bool {
     let is_good = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'%' | b'[' | b']');
     (1..=15).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(is_good)
@@ -218,8 +221,8 @@ fn parse_v4_or_name(text: &str) -> Result<HostSpec, TargetError> {
     if name.len() > 253 || !name.split('.').all(is_label) {
         return Err(TargetError::BadHostName(shown(text)));
     }
-    // No top-level domain is a number (RFC 3696, section 2), so this was meant as an address; `0x7f.1` and `10.1` are addresses
-    // to some resolvers and names to others.
+    // No top-level domain is a number (RFC 3696, section 2), so this was meant as an address; `0x7f.1` and `10.1` are
+    // addresses to some resolvers and names to others.
     let last = name.rsplit('.').next().unwrap_or(name);
     let is_number = |label: &str| {
         let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));

@@ -1,8 +1,8 @@
 //! `--fail-if loss>5%`: a figure of a window, and the limit that it must not pass.
 //!
-//! A figure that is absent fails: where nothing was received there is no p99, and a check that could not be made has not been
-//! passed. Loss without a single probe sent is absent too. Shares are compared as counts (`lost * 10^9 > limit * sent`), so
-//! that 7 of 1,000 is not above 0.7 %.
+//! A figure that is absent fails: where nothing was received there is no p99, and a check that could not be made has
+//! not been passed. Loss without a single probe sent is absent too. Shares are compared as counts (`lost * 10^9 >
+//! limit * sent`), so that 7 of 1,000 is not above 0.7 %.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,11 +1,12 @@
-//! Names to addresses, all at once, so that a slow or dead DNS server delays nobody but the names that it serves.
+//! Names to addresses, side by side, so that a slow or dead DNS server delays nobody but the names that it serves.
 //!
-//! Order of sources: /etc/hosts (the name as typed, before any search domain, as the C library does it), then the servers of
-//! /etc/resolv.conf. Other sources of nsswitch.conf are not asked. Without a usable resolv.conf the hosts file still works.
+//! Order of sources: /etc/hosts (the name as typed, before any search domain, as the C library does it), then the
+//! servers of /etc/resolv.conf. Other sources of nsswitch.conf are not asked. Without a usable resolv.conf the hosts
+//! file still works.
 //!
-//! Which addresses: with [`Family::Any`] every IPv4 address if the name has any, else every IPv6 address. Whether it has any
-//! must be *known*: if the query for IPv4 fails, the name fails, since otherwise a flaky server would switch what is measured.
-//! Addresses come sorted, so that two runs agree on the order of their series.
+//! Which addresses: with [`Family::Any`] every IPv4 address if the name has any, else every IPv6 address. Whether it
+//! has any must be *known*: if the query for IPv4 fails, the name fails, since otherwise a flaky server would switch
+//! what is measured. Addresses come sorted, so that two runs agree on the order of their series.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -158,16 +159,18 @@ impl Servers {
 pub struct Limits {
     /// How long one name may take.
     pub per_name: Duration,
-    /// How many names are asked for at the same time; each takes up to two sockets.
+    /// How many names are asked for at the same time; each takes up to four sockets.
+    /// The hosts file is read beside this limit.
     pub in_flight: usize,
 }
 
 impl Default for Limits {
-    /// 5 s, as the C library waits by default; 256 names stay within the usual 1,024 file descriptors.
+    /// 5 s, as the C library waits by default; 128 names, asked for in two families at two servers, stay within half
+    /// of the usual 1,024 file descriptors.
     fn default() -> Self {
         Self {
             per_name: Duration::from_secs(5),
-            in_flight: 256,
+            in_flight: 128,
         }
     }
 }
@@ -178,6 +181,7 @@ pub struct NameResolver {
     hosts: Arc<Hosts>,
     dns: Dns,
     limits: Limits,
+    permits: Arc<Semaphore>,
 }
 
 /// The DNS side, if there is one.
@@ -194,22 +198,23 @@ impl NameResolver {
         let hosts = Hosts::from_system().unwrap_or_default();
         match read_system_conf() {
             Ok((config, options)) => Self::new(hosts, config, options, limits),
-            Err(error) => Self {
-                hosts: Arc::new(hosts),
-                dns: Dns::Absent(cause_of(&error).into()),
-                limits,
-            },
+            Err(error) => Self::with(hosts, Dns::Absent(cause_of(&error).into()), limits),
         }
     }
 
     /// With this hosts file and these servers.
     #[must_use]
     pub fn new(hosts: Hosts, config: ResolverConfig, mut options: ResolverOpts, limits: Limits) -> Self {
-        // Three attempts, each long enough for a slow server: then it is our limit that ends a silence, never theirs.
-        options.timeout = options.timeout.min(limits.per_name.mul_f64(0.4));
-        options.attempts = options.attempts.max(3);
+        // Enough attempts to outlast our limit: it ends a silence, so that the message tells the time that really
+        // passed.
+        options.timeout = options
+            .timeout
+            .min(limits.per_name.mul_f64(0.4))
+            .max(Duration::from_millis(1));
+        let to_outlast = limits.per_name.as_nanos() / options.timeout.as_nanos() + 1;
+        options.attempts = options.attempts.max(usize::try_from(to_outlast).unwrap_or(usize::MAX));
         options.use_hosts_file = ResolveHosts::Never;
-        // Beyond its default of 32, names that are asked for in parallel would fail as "busy".
+        // Beyond its default of 32, queries over one TCP connection fail as "busy".
         options.max_active_requests = limits.in_flight.saturating_mul(2);
         let servers = Servers::of(&config);
         let no_servers = config.name_servers.is_empty();
@@ -221,10 +226,15 @@ impl NameResolver {
             Ok(resolver) => Dns::Servers(Arc::new(resolver), servers),
             Err(error) => Dns::Absent(cause_of(&error).into()),
         };
+        Self::with(hosts, dns, limits)
+    }
+
+    fn with(hosts: Hosts, dns: Dns, limits: Limits) -> Self {
         Self {
             hosts: Arc::new(hosts),
             dns,
             limits,
+            permits: Arc::new(Semaphore::new(limits.in_flight.max(1))),
         }
     }
 
@@ -250,6 +260,8 @@ impl NameResolver {
                 });
             }
         };
+        // Never closed, so this cannot fail; if it did, there would be no limit, and no harm beyond that.
+        let _permit = self.permits.acquire().await;
         let asked = ask(resolver, &query_name, family);
         let limit = self.limits.per_name;
         let answer = tokio::time::timeout(limit, asked)
@@ -266,21 +278,19 @@ impl NameResolver {
         }
     }
 
-    /// Resolves all names side by side and gives each as it is finished; the channel closes after the last. Each distinct name
-    /// is asked for and given once. Needs a tokio runtime.
+    /// Resolves all names side by side and gives each as it is finished; the channel closes after the last. Each
+    /// distinct name is asked for and given once. Needs a tokio runtime.
     #[must_use]
     pub fn resolve_all(&self, names: impl IntoIterator<Item = Arc<str>>, family: Family) -> mpsc::Receiver<Finished> {
         // Bounded by what goes through it.
         let (results, receiver) = mpsc::channel(self.limits.in_flight.max(1));
-        let permits = Arc::new(Semaphore::new(self.limits.in_flight.max(1)));
         let names: BTreeSet<Arc<str>> = names.into_iter().collect();
         let mut lookups = JoinSet::new();
         for name in names {
-            let (resolver, permits) = (self.clone(), Arc::clone(&permits));
-            // Waits for a permit and for DNS; ends by its time limit, or with the set. It holds nothing that needs closing.
+            let resolver = self.clone();
+            // Waits for a permit and for DNS; ends by its time limit, or with the set. It holds nothing that needs
+            // closing.
             lookups.spawn(async move {
-                // The semaphore is never closed, so a failed acquisition cannot happen; if it did, we would only be unlimited.
-                let _permit = permits.acquire().await;
                 let result = resolver.resolve(&name, family).await;
                 Finished { name, result }
             });

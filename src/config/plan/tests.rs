@@ -2,6 +2,7 @@ use clap::Parser as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::TargetSpec;
 use crate::config::args::{Cli, Command};
 
 /// Neither root nor on a terminal; lo and eth0 exist.

@@ -158,8 +158,9 @@ fn messages_are_one_line_whatever_was_typed() {
     }
 }
 
-/// The grammar read as a definition, not as an algorithm: every way to cut the text into name, host and port is tried against
-/// the rules for the parts, and the text is a target if one fits. Slow, and independent of the order in which the parser looks.
+/// The grammar read as a definition, not as an algorithm: every way to cut the text into name, host and port is tried
+/// against the rules for the parts, and the text is a target if one fits. Slow, and independent of the order in which
+/// the parser looks.
 fn by_definition(text: &str) -> Option<TargetSpec> {
     let mut found = Vec::new();
     let cuts = text
