@@ -325,7 +325,9 @@ impl Prober {
             self.emit(series, seq, entry.sent_at, What::TimedOut);
         }
         let Arrival { ttl, bytes, .. } = arrival;
+        let timed_out = !was_waiting || in_time == InTime::Late;
         let answered = Answered {
+            timed_out,
             answer,
             timing,
             user_rtt,

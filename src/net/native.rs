@@ -134,12 +134,10 @@ impl<S: Sink> Native<S> {
         self.noise.clock_steps = self.guard.epoch().steps();
         let ids = (0..self.kinds.len()).map(|index| SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX)));
         let complete = ids.map(|id| self.prober.is_complete(id)).collect();
-        let started = self.started.unwrap_or(start);
         Finished {
             sink: self.sink,
             complete,
             noise: self.noise,
-            started: (started.mono, started.wall),
             ended: end.mono,
         }
     }

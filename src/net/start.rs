@@ -68,6 +68,7 @@ pub enum StartError {
 /// [`StartError`], where the run could measure nothing.
 pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Result<Prepared<S>, StartError> {
     let NativeOptions {
+        clock,
         privilege,
         packet,
         needs,
@@ -107,7 +108,7 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
     }
     let buffer_hint = sockets.buffer_hint().map(str::to_owned);
     let parts = Parts {
-        clock: SystemClock::new(),
+        clock,
         codec,
         prober: Prober::new(max_syn_rate),
         sockets,

@@ -85,7 +85,7 @@ impl PingText {
                 | Fate::Late
                 | Fate::Lost
                 | Fate::NotSent
-                | Fate::Unjudged(Unjudged::Cut),
+                | Fate::Unjudged(Unjudged::Cut | Unjudged::LocalFailure),
             ) => return None,
         };
         Some(format!("{}{text}\n", self.prefix(at)))

@@ -32,6 +32,8 @@ pub struct WindowStats {
     options: WindowOptions,
     /// Probes that left this host, decided or not.
     left: u64,
+    /// Probes whose timeout has passed and that may still be answered late.
+    overdue: u64,
     /// All counts but `sent`, which follows from the others.
     counts: Counts,
     stamps_lost: u64,
@@ -59,6 +61,7 @@ impl WindowStats {
         Self {
             options,
             left: 0,
+            overdue: 0,
             counts: Counts::default(),
             stamps_lost: 0,
             rtt: Distribution::default(),
@@ -81,8 +84,7 @@ impl WindowStats {
             }
             What::SendFailed(_) => self.counts.send_error += 1,
             What::Answered(answered) => self.answered(&answered),
-            // It may still be answered late; `Settled` tells.
-            What::TimedOut => {}
+            What::TimedOut => self.overdue += 1,
             What::Duplicate => self.counts.duplicate += 1,
             What::LateAfterClose => self.counts.late_after_close += 1,
             What::Settled(fate) => self.settled(event.seq, fate),
@@ -97,6 +99,7 @@ impl WindowStats {
     /// in `stamps_lost`.
     pub fn merge(&mut self, later: &Self) {
         self.left += later.left;
+        self.overdue += later.overdue;
         add_counts(&mut self.counts, &later.counts);
         self.stamps_lost += later.stamps_lost;
         self.loss.merge(&later.loss);
@@ -119,7 +122,8 @@ impl WindowStats {
     /// Probes that left and are not decided yet.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        self.left.saturating_sub(self.decided() + self.counts.unjudged)
+        self.left
+            .saturating_sub(self.decided() + self.overdue + self.counts.unjudged)
     }
 
     /// What the window was told to keep.
@@ -140,13 +144,19 @@ impl WindowStats {
         &self.loss
     }
 
-    /// All figures of the decided probes.
+    /// All figures of the decided probes. Before the end, those whose timeout has passed stand among the lost: an answer that comes
+    /// late after all moves them to the late.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let sent = self.decided();
+        let sent = self.decided() + self.overdue;
+        let lost = self.counts.lost + self.overdue;
         Summary {
-            counts: Counts { sent, ..self.counts },
-            loss: Proportion::wilson(self.counts.lost, sent),
+            counts: Counts {
+                sent,
+                lost,
+                ..self.counts
+            },
+            loss: Proportion::wilson(lost, sent),
             rtt: self.rtt.summary(),
             refused_rtt: self.refused.as_ref().and_then(|refused| refused.times.summary()),
             user_rtt: self.user_rtt.as_ref().and_then(|times| times.summary()),
@@ -176,6 +186,9 @@ impl WindowStats {
         // Missing stamps are this host's noise, whatever they were missing from.
         if answered.stamp_loss.is_some() {
             self.stamps_lost += 1;
+        }
+        if answered.timed_out {
+            self.overdue = self.overdue.saturating_sub(1);
         }
         match answered.in_time {
             InTime::Late => self.counts.late += 1,
@@ -244,6 +257,7 @@ impl WindowStats {
             }
             Fate::Rejected | Fate::Late => self.loss.answered(),
             Fate::Lost => {
+                self.overdue = self.overdue.saturating_sub(1);
                 self.counts.lost += 1;
                 self.loss.lost();
             }

@@ -33,6 +33,7 @@ fn reply() -> Answered {
         },
         user_rtt: us(433),
         in_time: InTime::Yes,
+        timed_out: false,
         reordered: false,
         ttl: Some(64),
         bytes: 64,

@@ -101,6 +101,7 @@ impl<'a> ProbeBody<'a> {
         let why = match why {
             Unjudged::ReceiveOverflow => "the receive queue of this host overflowed",
             Unjudged::Cut => "the measurement ended before the timeout",
+            Unjudged::LocalFailure => "this host failed after it had taken the probe",
         };
         Self {
             error: Some(why.to_owned()),

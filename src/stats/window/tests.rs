@@ -178,6 +178,7 @@ fn answered(answer: Answer, rtt: u64, source: StampSource, stamp_loss: Option<St
         },
         user_rtt: Rtt::from_nanos(rtt + 10_000),
         in_time: if rtt > TIMEOUT { InTime::Late } else { InTime::Yes },
+        timed_out: rtt > TIMEOUT,
         reordered: rtt.is_multiple_of(5),
         ttl: None,
         bytes: 64,

@@ -1,0 +1,297 @@
+//! What `ping` shows, and when: lines as they happen, a table in place, figures at the end.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::sink::{PingSink, Told};
+use crate::clock::{Clock as _, Reading, SystemClock};
+use crate::config::PingPlan;
+use crate::net::{Finished, Noise};
+use crate::outcome::{Event, Proto, What};
+use crate::report::live::{Progress, Screen, frame};
+use crate::report::{
+    ColorChoice, Completeness, HostTrouble, JsonLines, Output, OutputError, PingText, RunIdentity, Style, TimePrefix,
+    WindowReport, table,
+};
+use crate::series::Series;
+use crate::stats::Summary;
+use crate::sys;
+use crate::units::{Mono, Wall, nanos};
+
+/// The figures of one series with what belongs to them.
+pub(super) struct Row {
+    pub(super) series: Arc<Series>,
+    pub(super) began: Reading,
+    pub(super) summary: Summary,
+}
+
+/// What is shown while probes are under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Live {
+    /// Nothing.
+    Quiet,
+    /// A line per answer, as `ping` has it.
+    Lines,
+    /// `probe` lines in NDJSON.
+    Each,
+    /// A table, redrawn in place.
+    Table,
+}
+
+/// The one writer of a `ping` run.
+pub(super) struct View {
+    live: Live,
+    json: bool,
+    many: bool,
+    text: PingText,
+    style: Style,
+    lines: JsonLines,
+    output: Output<std::fs::File>,
+    clock: SystemClock,
+    table_height: u16,
+    planned: Option<u64>,
+}
+
+impl View {
+    pub(super) fn new(plan: &PingPlan, clock: SystemClock) -> std::io::Result<Self> {
+        let is_terminal = std::io::stdout().is_terminal();
+        let style = Style::choose(ColorChoice::Auto, is_terminal, |name| std::env::var(name).ok());
+        let many = plan.targets.len() > 1;
+        let output = plan.output;
+        let live = match (output.json, output.each) {
+            (true, true) => Live::Each,
+            (true, false) => Live::Quiet,
+            (false, _) if output.quiet => Live::Quiet,
+            (false, false) if many => {
+                if is_terminal {
+                    Live::Table
+                } else {
+                    Live::Quiet
+                }
+            }
+            (false, _) => Live::Lines,
+        };
+        let Reading { wall, .. } = clock.read();
+        let host = sys::process::host_name().unwrap_or_default();
+        let vantage = std::env::var("PATHJITTER_VANTAGE").ok();
+        let identity = RunIdentity::on_host(vantage.as_deref(), host.as_ref(), run_id(wall));
+        let text = PingText {
+            charset: style.charset,
+            time_prefix: if output.print_times {
+                TimePrefix::Unix
+            } else {
+                TimePrefix::None
+            },
+            timeout: plan.pace.timeout,
+            payload_bytes: plan.packet.payload_bytes,
+        };
+        let endpoints: usize = plan.targets.iter().map(|target| target.endpoints.len()).sum();
+        let series = u64::try_from(endpoints)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(plan.flows.into());
+        Ok(Self {
+            live,
+            json: output.json,
+            many,
+            text,
+            style,
+            lines: JsonLines::new(identity),
+            output: Output::stdout()?,
+            clock,
+            table_height: 0,
+            planned: plan.pace.count.map(|count| count.saturating_mul(series)),
+        })
+    }
+
+    pub(super) const fn live(&self) -> Live {
+        self.live
+    }
+
+    /// Shows what happened to a probe.
+    pub(super) fn tell(&mut self, told: &Told) -> Result<(), OutputError> {
+        match (told, self.live) {
+            (Told::Began(series), Live::Lines) => self.output.write(self.text.header(series).as_bytes()),
+            (Told::Happened(series, event), Live::Lines) => {
+                let at = self.wall_of(happened_at(event, self.text.timeout));
+                self.text
+                    .event(at, series, event)
+                    .map_or(Ok(()), |line| self.output.write(line.as_bytes()))
+            }
+            (Told::Happened(series, event), Live::Each) => {
+                let at = self.wall_of(event.sent_at);
+                self.lines
+                    .probe(at, series, event)
+                    .map_or(Ok(()), |line| self.output.write(line))
+            }
+            (Told::Began(_), _) | (Told::Happened(..), Live::Quiet | Live::Table) => Ok(()),
+        }
+    }
+
+    /// Draws the table of a run under way.
+    pub(super) fn draw(&mut self, rows: &[Row], sent: u64) -> Result<(), OutputError> {
+        let now = self.clock.read();
+        let reports: Vec<_> = rows
+            .iter()
+            .map(|row| self.report(row, now, HostTrouble::default(), Completeness::Cut))
+            .collect();
+        let elapsed = rows
+            .iter()
+            .map(|row| now.mono.since(row.began.mono))
+            .max()
+            .unwrap_or_default();
+        let progress = Progress {
+            sent,
+            expected: self.planned,
+            elapsed,
+        };
+        let drawn = frame(&reports, &progress, screen(), self.table_height, self.style);
+        self.table_height = drawn.height;
+        self.output.write(&drawn.bytes)
+    }
+
+    /// Shows the figures of a run that goes on (SIGQUIT).
+    pub(super) fn so_far(&mut self, rows: &[Row]) -> Result<(), OutputError> {
+        let now = self.clock.read();
+        let reports: Vec<_> = rows
+            .iter()
+            .map(|row| self.report(row, now, HostTrouble::default(), Completeness::Cut))
+            .collect();
+        let text = self.figures(&reports);
+        if self.json {
+            // NDJSON has one window line per series, at the end.
+            std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap_or_default();
+            return Ok(());
+        }
+        self.table_height = 0;
+        self.output.write(text.as_bytes())
+    }
+
+    /// Shows the figures at the end.
+    pub(super) fn finish(&mut self, rows: &[Row], finished: &Finished<PingSink>) -> Result<(), OutputError> {
+        let end = self.clock.read();
+        let reports: Vec<_> = rows
+            .iter()
+            .zip(&finished.complete)
+            .map(|(row, &complete)| {
+                let whole = if complete {
+                    Completeness::Complete
+                } else {
+                    Completeness::Cut
+                };
+                self.report(
+                    row,
+                    Reading {
+                        mono: finished.ended,
+                        ..end
+                    },
+                    trouble(&finished.noise, &row.series),
+                    whole,
+                )
+            })
+            .collect();
+        if self.json {
+            for report in &reports {
+                self.output.write(self.lines.window(end.wall, report))?;
+            }
+            return Ok(());
+        }
+        if self.live == Live::Table {
+            // The last frame gives way to the final table, which knows no limit of lines.
+            let cleared = frame(
+                &[],
+                &Progress {
+                    sent: 0,
+                    expected: None,
+                    elapsed: Duration::ZERO,
+                },
+                NO_SCREEN,
+                self.table_height,
+                self.style,
+            );
+            self.output.write(&cleared.bytes)?;
+        }
+        let text = self.figures(&reports);
+        self.output.write(text.as_bytes())
+    }
+
+    fn figures(&self, reports: &[WindowReport<'_>]) -> String {
+        if self.many {
+            return table(reports, screen().columns, self.style);
+        }
+        reports
+            .iter()
+            .map(|report| format!("\n{}", self.text.summary(report)))
+            .collect()
+    }
+
+    fn report<'a>(
+        &self,
+        row: &'a Row,
+        end: Reading,
+        host: HostTrouble,
+        completeness: Completeness,
+    ) -> WindowReport<'a> {
+        let Row { series, began, summary } = row;
+        WindowReport {
+            series,
+            summary,
+            start: began.wall,
+            length: end.mono.since(began.mono),
+            completeness,
+            host,
+        }
+    }
+
+    /// The wall time of a recent moment, by the clock as it is set now.
+    fn wall_of(&self, at: Mono) -> Wall {
+        let now = self.clock.read();
+        Wall::from_nanos(now.wall.as_nanos().saturating_sub(nanos(now.mono.since(at))))
+    }
+}
+
+/// What this host did to one series, by its protocol.
+fn trouble(noise: &Noise, series: &Series) -> HostTrouble {
+    let receive_drops = match series.endpoint.proto() {
+        Proto::Icmp => noise.icmp_receive_drops,
+        Proto::Tcp => noise.tcp_receive_drops,
+    };
+    HostTrouble {
+        receive_drops,
+        clock_stepped: noise.clock_steps > 0,
+        control_disturbed: false,
+    }
+}
+
+/// When user space learned of it.
+fn happened_at(event: &Event, timeout: Duration) -> Mono {
+    match event.what {
+        What::Answered(answered) => event.sent_at.after(Duration::from_nanos(answered.user_rtt.as_nanos())),
+        What::TimedOut => event.sent_at.after(timeout),
+        What::Sent { .. } | What::SendFailed(_) | What::Duplicate | What::LateAfterClose | What::Settled(_) => {
+            event.sent_at
+        }
+    }
+}
+
+fn screen() -> Screen {
+    let (columns, lines) = crossterm::terminal::size().unwrap_or((DEFAULT_COLUMNS, DEFAULT_LINES));
+    Screen { columns, lines }
+}
+
+/// A version 7 UUID: runs sort by their start.
+fn run_id(now: Wall) -> Uuid {
+    let mut random = [0; 10];
+    // Without random numbers, which probing would not have come this far without, runs of one millisecond share an id.
+    let _ = getrandom::fill(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(now.as_nanos() / 1_000_000, &random).into_uuid()
+}
+
+/// A frame of no lines clears the one before.
+const NO_SCREEN: Screen = Screen { columns: 0, lines: 1 };
+
+/// Off a terminal: wide enough for every column.
+const DEFAULT_COLUMNS: u16 = 120;
+const DEFAULT_LINES: u16 = 24;
