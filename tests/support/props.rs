@@ -1,0 +1,110 @@
+//! Ready-made topologies, and the programs that play the other side: an open port, a steady queue, a forger.
+
+use std::net::IpAddr;
+
+use super::{Guest, Host, Lab, Link};
+
+/// A prober and a backend on one wire.
+pub(crate) struct Pair {
+    pub(crate) prober: Host,
+    pub(crate) backend: Host,
+    pub(crate) link: Link,
+}
+
+impl Pair {
+    pub(crate) fn new(lab: &Lab) -> Self {
+        let (prober, backend) = (lab.host("prober"), lab.host("backend"));
+        let link = lab.link(&prober, &backend);
+        Self { prober, backend, link }
+    }
+
+    /// The backend's addresses, IPv4 first.
+    pub(crate) fn targets(&self) -> [IpAddr; 2] {
+        self.link.right.addresses()
+    }
+
+    /// The backend's IPv4 address.
+    pub(crate) fn v4(&self) -> IpAddr {
+        self.link.right.v4.into()
+    }
+}
+
+/// A prober and a backend with a forwarding router between them.
+pub(crate) struct Routed {
+    pub(crate) prober: Host,
+    pub(crate) router: Host,
+    pub(crate) backend: Host,
+    /// Prober on the left, router on the right.
+    pub(crate) near: Link,
+    /// Router on the left, backend on the right.
+    pub(crate) far: Link,
+}
+
+impl Routed {
+    pub(crate) fn new(lab: &Lab) -> Self {
+        let (prober, router, backend) = (lab.host("prober"), lab.host("router"), lab.host("backend"));
+        let (near, far) = (lab.link(&prober, &router), lab.link(&router, &backend));
+        router.forward();
+        prober.route_by(&near.right);
+        backend.route_by(&far.left);
+        Self { prober, router, backend, near, far }
+    }
+}
+
+/// A TCP port that accepts and counts connections, over IPv4 and IPv6.
+pub(crate) struct Listener(Guest);
+
+impl Listener {
+    /// Returns when the port is open.
+    pub(crate) fn open(host: &Host, port: u16) -> Self {
+        Self(play(host, include_str!("listener.py"), &[&port.to_string()]))
+    }
+
+    /// Connections that the application has seen. Its own last word makes the count exact: nothing is in flight any more.
+    pub(crate) fn accepted(self) -> usize {
+        self.0.signal("TERM");
+        self.0.finish().stdout.iter().filter(|line| *line == "accepted").count()
+    }
+}
+
+/// A UDP stream that keeps the queue of its interface filled to a constant level and never overflows it: the sender blocks
+/// while its socket buffer is in the queue. So a packet behind it waits for a constant time, and none is dropped.
+pub(crate) struct Flood(Guest);
+
+impl Flood {
+    /// Returns when the queue is full.
+    pub(crate) fn start(host: &Host, to: IpAddr, buffer_bytes: u32) -> Self {
+        Self(play(host, include_str!("flood.py"), &[&to.to_string(), &buffer_bytes.to_string()]))
+    }
+}
+
+/// Answers probes with what a stranger would have to guess: everything right but the secret.
+pub(crate) struct Forger(Guest);
+
+impl Forger {
+    /// Forges answers to echo requests, from `source`; the payload is spoilt where `spoil` says so.
+    pub(crate) fn echo(host: &Host, source: IpAddr, spoil: bool) -> Self {
+        let spoil = if spoil { "spoil" } else { "keep" };
+        Self(play(host, include_str!("forger.py"), &["echo", &source.to_string(), spoil]))
+    }
+
+    /// Answers SYNs to `port` with a SYN-ACK, a RST and an ACK, all of which acknowledge what was never sent.
+    pub(crate) fn handshake(host: &Host, dev: &str, port: u16) -> Self {
+        Self(play(host, include_str!("forger.py"), &["tcp", dev, &port.to_string()]))
+    }
+
+    /// Forgeries sent.
+    pub(crate) fn sent(self) -> usize {
+        self.0.signal("TERM");
+        self.0.finish().stdout.iter().filter(|line| *line == "forged").count()
+    }
+}
+
+/// Runs a Python script in the background of `host` until it says that it is ready.
+fn play(host: &Host, script: &str, args: &[&str]) -> Guest {
+    let mut command = host.command("python3");
+    command.args(["-c", script]).args(args);
+    let mut guest = Guest::start(command);
+    guest.wait_for(|line| line == "ready");
+    guest
+}
