@@ -32,12 +32,21 @@ impl Guest {
     /// Starts `command` with its output captured and a watchdog behind it.
     pub(crate) fn start(mut command: Command) -> Self {
         let told = format!("{command:?}");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {told}: {e}"));
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut stderr = child.stderr.take().expect("stderr is piped");
         let (line_out, lines) = mpsc::channel();
-        thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|l| line_out.send(l)));
+        thread::spawn(move || {
+            BufReader::new(stdout)
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|l| line_out.send(l))
+        });
         let stderr = thread::spawn(move || {
             let mut text = Vec::new();
             // A read error can only cut the text short, and the test then judges what is there.
@@ -52,7 +61,14 @@ impl Guest {
                 kill("KILL", &format!("-{group}"));
             }
         });
-        Self { child, told, lines, seen: Vec::new(), stderr: Some(stderr), ended }
+        Self {
+            child,
+            told,
+            lines,
+            seen: Vec::new(),
+            stderr: Some(stderr),
+            ended,
+        }
     }
 
     /// Blocks until a line of stdout satisfies `wanted`.
@@ -60,7 +76,11 @@ impl Guest {
         loop {
             let Ok(line) = self.lines.recv_timeout(LIMIT) else {
                 let stderr = self.stderr();
-                panic!("{}: no such line came; seen:\n{}\n{stderr}", self.told, self.seen.join("\n"));
+                panic!(
+                    "{}: no such line came; seen:\n{}\n{stderr}",
+                    self.told,
+                    self.seen.join("\n")
+                );
             };
             let found = wanted(&line);
             self.seen.push(line);
@@ -93,11 +113,18 @@ impl Guest {
         let stdout = self.seen.drain(..).chain(self.lines.iter()).collect();
         let status = self.child.wait().expect("the child is ours to wait for");
         let _ = self.ended.send(());
-        Finished { status, stdout, stderr: self.stderr() }
+        Finished {
+            status,
+            stdout,
+            stderr: self.stderr(),
+        }
     }
 
     fn stderr(&mut self) -> String {
-        self.stderr.take().and_then(|reader| reader.join().ok()).unwrap_or_default()
+        self.stderr
+            .take()
+            .and_then(|reader| reader.join().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -122,17 +149,28 @@ impl Finished {
 
     /// The exit code; a death by signal fails the test.
     pub(crate) fn code(&self) -> i32 {
-        self.status.code().unwrap_or_else(|| panic!("{}; stderr:\n{}", self.status, self.stderr))
+        self.status
+            .code()
+            .unwrap_or_else(|| panic!("{}; stderr:\n{}", self.status, self.stderr))
     }
 
     /// stdout of a program that must succeed.
     pub(crate) fn expect_success(self) -> String {
-        assert!(self.status.success(), "{}\nstdout:\n{}\nstderr:\n{}", self.status, self.text(), self.stderr);
+        assert!(
+            self.status.success(),
+            "{}\nstdout:\n{}\nstderr:\n{}",
+            self.status,
+            self.text(),
+            self.stderr
+        );
         self.text()
     }
 }
 
 /// The target may have ended by itself just now, which is no error here.
 fn kill(signal: &str, target: &str) {
-    let _ = Command::new("kill").args(["-s", signal, "--", target]).stderr(Stdio::null()).status();
+    let _ = Command::new("kill")
+        .args(["-s", signal, "--", target])
+        .stderr(Stdio::null())
+        .status();
 }

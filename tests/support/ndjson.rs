@@ -18,7 +18,11 @@ pub(crate) struct Report {
 impl Report {
     /// Reads the output of a run with `--json`.
     pub(crate) fn read(ended: &Finished) -> Self {
-        let report = Self { code: ended.code(), stderr: ended.stderr.clone(), events: read_lines(&ended.stdout) };
+        let report = Self {
+            code: ended.code(),
+            stderr: ended.stderr.clone(),
+            events: read_lines(&ended.stdout),
+        };
         for window in report.windows() {
             window.assert_accounts_for_every_probe();
         }
@@ -45,7 +49,11 @@ impl Report {
 
     /// The one window of this protocol.
     pub(crate) fn window(&self, proto: &str) -> Window<'_> {
-        let windows: Vec<_> = self.windows().into_iter().filter(|w| w.text("proto") == proto).collect();
+        let windows: Vec<_> = self
+            .windows()
+            .into_iter()
+            .filter(|w| w.text("proto") == proto)
+            .collect();
         match windows[..] {
             [window] => window,
             ref other => panic!("{} windows of {proto}, stderr: {}", other.len(), self.stderr),
@@ -79,7 +87,9 @@ pub(crate) struct Window<'a>(&'a Value);
 impl Window<'_> {
     /// A count; absence is a failure.
     pub(crate) fn count(&self, key: &str) -> u64 {
-        self.0[key].as_u64().unwrap_or_else(|| panic!("{key} is no count in {}", self.0))
+        self.0[key]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{key} is no count in {}", self.0))
     }
 
     /// A count that the contract does not promise.
@@ -89,28 +99,41 @@ impl Window<'_> {
 
     /// A figure that must be there.
     pub(crate) fn figure(&self, key: &str) -> f64 {
-        self.0[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {}", self.0))
+        self.0[key]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{key} is no number in {}", self.0))
     }
 
     /// Whether a field is there and says nothing.
     pub(crate) fn is_null(&self, key: &str) -> bool {
-        self.0.get(key).unwrap_or_else(|| panic!("no {key} in {}", self.0)).is_null()
+        self.0
+            .get(key)
+            .unwrap_or_else(|| panic!("no {key} in {}", self.0))
+            .is_null()
     }
 
     /// A text.
     pub(crate) fn text(&self, key: &str) -> &str {
-        self.0[key].as_str().unwrap_or_else(|| panic!("{key} is no text in {}", self.0))
+        self.0[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("{key} is no text in {}", self.0))
     }
 
     /// A flag.
     pub(crate) fn flag(&self, key: &str) -> bool {
-        self.0[key].as_bool().unwrap_or_else(|| panic!("{key} is no flag in {}", self.0))
+        self.0[key]
+            .as_bool()
+            .unwrap_or_else(|| panic!("{key} is no flag in {}", self.0))
     }
 
     /// RTTs in the histogram.
     pub(crate) fn timed(&self) -> u64 {
         let counts = self.0["rtt_hist_ns"]["counts"].as_array();
-        counts.into_iter().flatten().map(|c| c.as_u64().expect("counts are numbers")).sum()
+        counts
+            .into_iter()
+            .flatten()
+            .map(|c| c.as_u64().expect("counts are numbers"))
+            .sum()
     }
 
     /// Fails unless these counts are as given and all other outcomes are 0.
@@ -128,7 +151,10 @@ impl Window<'_> {
             "send_error",
         ];
         for outcome in OUTCOMES {
-            let wanted = expected.iter().find(|(name, _)| *name == outcome).map_or(0, |(_, n)| *n);
+            let wanted = expected
+                .iter()
+                .find(|(name, _)| *name == outcome)
+                .map_or(0, |(_, n)| *n);
             assert_eq!(self.count(outcome), wanted, "{outcome} in {}", self.0);
         }
     }
@@ -136,7 +162,11 @@ impl Window<'_> {
     /// Fails unless the interval of the loss ratio contains `truth`.
     pub(crate) fn assert_loss_interval_contains(&self, truth: f64) {
         let (low, high) = (self.figure("loss_ci_low"), self.figure("loss_ci_high"));
-        assert!(low <= truth && truth <= high, "{truth} is outside {low}..{high}: {}", self.0);
+        assert!(
+            low <= truth && truth <= high,
+            "{truth} is outside {low}..{high}: {}",
+            self.0
+        );
     }
 
     fn assert_accounts_for_every_probe(&self) {
@@ -144,7 +174,16 @@ impl Window<'_> {
         let sum: u64 = parts.into_iter().map(|part| self.count(part)).sum();
         assert_eq!(self.count("sent"), sum, "sent is not the sum of its fates: {}", self.0);
         assert!(self.count("prohibited") <= self.count("unreachable"), "{}", self.0);
-        assert!(self.timed() <= self.count("received"), "more RTTs than replies: {}", self.0);
-        assert_eq!(self.count("sent") == 0, self.is_null("loss_ratio"), "loss of nothing: {}", self.0);
+        assert!(
+            self.timed() <= self.count("received"),
+            "more RTTs than replies: {}",
+            self.0
+        );
+        assert_eq!(
+            self.count("sent") == 0,
+            self.is_null("loss_ratio"),
+            "loss of nothing: {}",
+            self.0
+        );
     }
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 use super::{Finished, Guest};
 
 /// Programs that the laboratory is made of. What single tests drive beyond these is in `tests/run`.
-const TOOLS: [&str; 9] = ["unshare", "nsenter", "setpriv", "ip", "tc", "nft", "sysctl", "kill", "bash"];
+const TOOLS: [&str; 9] = [
+    "unshare", "nsenter", "setpriv", "ip", "tc", "nft", "sysctl", "kill", "bash",
+];
 
 /// The right to make namespaces, and the numbers of the links made so far.
 pub(crate) struct Lab {
@@ -32,7 +34,10 @@ impl Lab {
         };
         let test = thread::current().name().unwrap_or("a test").to_owned();
         let advice = format!("lab: NOT TESTED: {test}: {missing}; run `bash tests/run`, or run as root");
-        assert!(std::env::var_os("PATHJITTER_LAB").is_none_or(|v| v != "required"), "{advice}");
+        assert!(
+            std::env::var_os("PATHJITTER_LAB").is_none_or(|v| v != "required"),
+            "{advice}"
+        );
         eprintln!("{advice}");
         None
     }
@@ -40,14 +45,24 @@ impl Lab {
     /// A new host with its loopback up and no other interface.
     pub(crate) fn host(&self, name: &str) -> Host {
         let mut holder = with_path("unshare");
-        holder.args(["--net", "bash", "-c", "ip link set lo up && echo ready && exec cat >/dev/null"]);
+        holder.args([
+            "--net",
+            "bash",
+            "-c",
+            "ip link set lo up && echo ready && exec cat >/dev/null",
+        ]);
         holder.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut holder = holder.spawn().expect("unshare was there a moment ago");
         let mut ready = String::new();
         let stdout = holder.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut ready).expect("the pipe of the holder");
+        BufReader::new(stdout)
+            .read_line(&mut ready)
+            .expect("the pipe of the holder");
         assert_eq!(ready, "ready\n", "no namespace for host {name}");
-        let host = Host { name: name.to_owned(), holder };
+        let host = Host {
+            name: name.to_owned(),
+            holder,
+        };
         // Duplicate address detection would keep every new address unusable for a second.
         host.sysctl("net.ipv6.conf.all.accept_dad", "0");
         host.sysctl("net.ipv6.conf.default.accept_dad", "0");
@@ -66,9 +81,16 @@ impl Lab {
             host.sh(&format!(
                 "ip addr add {v4}/24 dev {dev} && ip addr add {v6}/64 dev {dev} nodad && ip link set {dev} up"
             ));
-            End { dev: dev.to_owned(), v4, v6 }
+            End {
+                dev: dev.to_owned(),
+                v4,
+                v6,
+            }
         };
-        let link = Link { left: end(left, here, 1), right: end(right, there, 2) };
+        let link = Link {
+            left: end(left, here, 1),
+            right: end(right, there, 2),
+        };
         left.wait_until_up(here);
         right.wait_until_up(there);
         link
@@ -135,14 +157,23 @@ impl Host {
         let mut nft = self.command("nft");
         nft.args(["-f", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut nft = nft.spawn().expect("nft was there a moment ago");
-        nft.stdin.take().expect("stdin is piped").write_all(ruleset.as_bytes()).expect("nft reads its stdin");
+        nft.stdin
+            .take()
+            .expect("stdin is piped")
+            .write_all(ruleset.as_bytes())
+            .expect("nft reads its stdin");
         let output = nft.wait_with_output().expect("nft is ours to wait for");
-        assert!(output.status.success(), "{ruleset}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{ruleset}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// Packets that passed the named nft counter.
     pub(crate) fn nft_packets(&self, counter: &str) -> u64 {
-        let json: serde_json::Value = serde_json::from_str(&self.sh("nft -j list counters")).expect("nft -j writes JSON");
+        let json: serde_json::Value =
+            serde_json::from_str(&self.sh("nft -j list counters")).expect("nft -j writes JSON");
         let objects = json["nftables"].as_array().expect("nft -j writes a list");
         let mut named = objects.iter().map(|o| &o["counter"]).filter(|c| c["name"] == counter);
         let found = named.next().unwrap_or_else(|| panic!("no counter {counter} in {json}"));
@@ -168,14 +199,19 @@ impl Host {
 
     /// Sends what it has no other route for to `gateway`.
     pub(crate) fn route_by(&self, gateway: &End) {
-        self.sh(&format!("ip route add default via {} && ip -6 route add default via {}", gateway.v4, gateway.v6));
+        self.sh(&format!(
+            "ip route add default via {} && ip -6 route add default via {}",
+            gateway.v4, gateway.v6
+        ));
     }
 
     /// Bytes waiting in the queue of an interface.
     pub(crate) fn backlog_bytes(&self, dev: &str) -> u64 {
         let json: serde_json::Value =
             serde_json::from_str(&self.sh(&format!("tc -s -j qdisc show dev {dev} root"))).expect("tc -j writes JSON");
-        json[0]["backlog"].as_u64().unwrap_or_else(|| panic!("no backlog in {json}"))
+        json[0]["backlog"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no backlog in {json}"))
     }
 
     fn wait_until_up(&self, dev: &str) {
@@ -205,21 +241,37 @@ fn with_path(program: &str) -> Command {
 }
 
 fn search_path() -> String {
-    format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+    format!(
+        "{}:/usr/local/sbin:/usr/sbin:/sbin",
+        std::env::var("PATH").unwrap_or_default()
+    )
 }
 
 fn what_is_missing() -> Option<String> {
-    let found = |tool: &str| search_path().split(':').any(|dir| std::path::Path::new(dir).join(tool).exists());
+    let found = |tool: &str| {
+        search_path()
+            .split(':')
+            .any(|dir| std::path::Path::new(dir).join(tool).exists())
+    };
     if let Some(tool) = TOOLS.into_iter().find(|tool| !found(tool)) {
         return Some(format!("the program {tool} is not installed"));
     }
     let trials = [
         ("a network namespace (CAP_SYS_ADMIN)", "true"),
-        ("a veth pair (CAP_NET_ADMIN, kernel module veth)", "ip link add left type veth peer name right"),
-        ("nft rules (CAP_NET_ADMIN, kernel module nf_tables)", "nft add table inet trial"),
+        (
+            "a veth pair (CAP_NET_ADMIN, kernel module veth)",
+            "ip link add left type veth peer name right",
+        ),
+        (
+            "nft rules (CAP_NET_ADMIN, kernel module nf_tables)",
+            "nft add table inet trial",
+        ),
     ];
     trials.into_iter().find_map(|(what, script)| {
-        let output = with_path("unshare").args(["--net", "bash", "-c", script]).output().ok()?;
+        let output = with_path("unshare")
+            .args(["--net", "bash", "-c", script])
+            .output()
+            .ok()?;
         let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         (!output.status.success()).then(|| format!("cannot make {what}: {why}"))
     })

@@ -3,7 +3,7 @@
 use super::{Finished, Guest, Host, Report};
 
 /// The program under test.
-const PATHJITTER: &str = env!("CARGO_BIN_EXE_pathjitter");
+pub(crate) const PATHJITTER: &str = env!("CARGO_BIN_EXE_pathjitter");
 
 /// `pathjitter ping --json -q` with these arguments, to its end.
 pub(crate) fn ping(host: &Host, args: &str) -> Report {
@@ -22,7 +22,11 @@ pub(crate) fn pinging(host: &Host, args: &str) -> Guest {
 /// The binary is run by descriptor, since the path to it may cross directories that are closed to that user. Where the user
 /// namespace maps root alone, root without capabilities has to do: the kernel's answers are the same.
 pub(crate) fn ping_as_nobody(host: &Host, args: &str) -> Finished {
-    let nobody = if maps_more_than_root() { "--reuid 65534 --regid 65534 --clear-groups" } else { "" };
+    let nobody = if maps_more_than_root() {
+        "--reuid 65534 --regid 65534 --clear-groups"
+    } else {
+        ""
+    };
     let script = format!(
         "exec 9<'{PATHJITTER}' && exec setpriv {nobody} --inh-caps=-all --bounding-set=-all /proc/self/fd/9 ping {args}"
     );
@@ -36,5 +40,8 @@ pub(crate) fn nobody_gid() -> u32 {
 
 fn maps_more_than_root() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.lines().filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum::<u64>() > 1
+    map.lines()
+        .filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok())
+        .sum::<u64>()
+        > 1
 }

@@ -47,7 +47,13 @@ impl Routed {
         router.forward();
         prober.route_by(&near.right);
         backend.route_by(&far.left);
-        Self { prober, router, backend, near, far }
+        Self {
+            prober,
+            router,
+            backend,
+            near,
+            far,
+        }
     }
 }
 
@@ -74,8 +80,39 @@ pub(crate) struct Flood(Guest);
 impl Flood {
     /// Returns when the queue is full.
     pub(crate) fn start(host: &Host, to: IpAddr, buffer_bytes: u32) -> Self {
-        Self(play(host, include_str!("flood.py"), &[&to.to_string(), &buffer_bytes.to_string()]))
+        Self(play(
+            host,
+            include_str!("flood.py"),
+            &[&to.to_string(), &buffer_bytes.to_string()],
+        ))
     }
+}
+
+/// Puts a queue of constant length before a backend's answers, and says how long they wait in it, in us.
+pub(crate) fn behind_a_queue(pair: &Pair) -> (Flood, f64) {
+    /// 10 Mbit/s.
+    const BYTES_PER_US: f64 = 1.25;
+    pair.backend
+        .sh("tc qdisc add dev prober root tbf rate 10mbit burst 3000 limit 10000000");
+    let flood = Flood::start(&pair.backend, pair.link.left.v4.into(), 50_000);
+    let backlog = u32::try_from(pair.backend.backlog_bytes("prober")).expect("a few packets");
+    let delay_us = f64::from(backlog) / BYTES_PER_US;
+    assert!(delay_us > 20_000.0, "the queue holds {delay_us} us");
+    (flood, delay_us)
+}
+
+/// Sends every tenth echo reply (the sixth of each ten) through a queue of about 45 ms that the others pass by.
+/// Returns the nft counter of those on the slow road.
+pub(crate) fn slow_road_for_every_tenth_reply(pair: &Pair) -> (Flood, &'static str) {
+    pair.backend.sh("tc qdisc add dev prober root handle 1: htb default 1 &&
+         tc class add dev prober parent 1: classid 1:1 htb rate 1gbit &&
+         tc class add dev prober parent 1: classid 1:2 htb rate 10mbit");
+    pair.backend.nft(
+        "table ip t { counter slow { }; chain c { type filter hook output priority 0;
+         udp dport 9 meta priority set 1:2;
+         icmp type echo-reply numgen inc mod 10 == 5 counter name slow meta priority set 1:2; }; }",
+    );
+    (Flood::start(&pair.backend, pair.link.left.v4.into(), 50_000), "slow")
 }
 
 /// Answers probes with what a stranger would have to guess: everything right but the secret.
@@ -85,7 +122,11 @@ impl Forger {
     /// Forges answers to echo requests, from `source`; the payload is spoilt where `spoil` says so.
     pub(crate) fn echo(host: &Host, source: IpAddr, spoil: bool) -> Self {
         let spoil = if spoil { "spoil" } else { "keep" };
-        Self(play(host, include_str!("forger.py"), &["echo", &source.to_string(), spoil]))
+        Self(play(
+            host,
+            include_str!("forger.py"),
+            &["echo", &source.to_string(), spoil],
+        ))
     }
 
     /// Answers SYNs to `port` with a SYN-ACK, a RST and an ACK, all of which acknowledge what was never sent.
