@@ -109,8 +109,8 @@ pub(crate) fn slow_road_for_every_tenth_reply(pair: &Pair) -> (Flood, &'static s
          tc class add dev prober parent 1: classid 1:2 htb rate 10mbit");
     pair.backend.nft(
         "table ip t { counter slow { }; chain c { type filter hook output priority 0;
-         udp dport 9 meta priority set 1:2;
-         icmp type echo-reply numgen inc mod 10 == 5 counter name slow meta priority set 1:2; }; }",
+         udp dport 9 meta priority set \"1:2\";
+         icmp type echo-reply numgen inc mod 10 == 5 counter name slow meta priority set \"1:2\"; }; }",
     );
     (Flood::start(&pair.backend, pair.link.left.v4.into(), 50_000), "slow")
 }
