@@ -8,7 +8,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
     f64::from(u32::try_from(part).unwrap()) / f64::from(u32::try_from(whole).unwrap())
 }
 
-fn assert_lost_exactly(window: &Window<'_>, sent: u64, dropped: u64) {
+fn assert_lost_exactly(window: Window<'_>, sent: u64, dropped: u64) {
     window.assert_outcomes(&[("sent", sent), ("received", sent - dropped), ("lost", dropped)]);
     window.assert_loss_interval_contains(ratio(dropped, sent));
 }
@@ -26,7 +26,7 @@ fn random_loss_of_echo_requests_is_counted_to_the_packet() {
     for target in pair.targets() {
         let report = ping(&pair.prober, &format!("-c 500 -i 2ms -W 200ms {target}"));
         let dropped = pair.backend.nft_packets("dropped");
-        assert_lost_exactly(&report.only_window(), 500, dropped - dropped_before);
+        assert_lost_exactly(report.only_window(), 500, dropped - dropped_before);
         dropped_before = dropped;
     }
 }
@@ -47,7 +47,7 @@ fn five_percent_of_lost_syn_acks_are_five_percent_of_loss() {
         &format!("-c 1000 -i 2ms -W 300ms --no-icmp {}", at(pair.v4(), OPEN)),
     );
     let dropped = pair.backend.nft_packets("dropped");
-    assert_lost_exactly(&report.only_window(), 1000, dropped);
+    assert_lost_exactly(report.only_window(), 1000, dropped);
     // Five standard deviations of a binomial (1000, 0.05): 5 * sqrt(47.5) = 34.5. The lab did what it was told.
     assert!((16..=84).contains(&dropped), "{dropped} of 1000");
 }
@@ -96,7 +96,7 @@ fn a_syn_limit_costs_syns_and_leaves_echo_alone() {
         .window("icmp")
         .assert_outcomes(&[("sent", 150), ("received", 150)]);
     let dropped = pair.backend.nft_packets("dropped");
-    assert_lost_exactly(&report.window("tcp"), 150, dropped);
+    assert_lost_exactly(report.window("tcp"), 150, dropped);
     // 5 at once and 20 a second over 1.5 s pass, give or take a machine that is slow to start.
     assert!((50..=120).contains(&dropped), "{dropped} of 150");
 }
@@ -112,6 +112,6 @@ fn a_burst_of_loss_has_its_length() {
     );
     let report = ping(&pair.prober, &format!("-c 100 -i 5ms -W 200ms {}", pair.v4()));
     let window = report.only_window();
-    assert_lost_exactly(&window, 100, 20);
+    assert_lost_exactly(window, 100, 20);
     assert_eq!(window.count("loss_burst_max"), 20);
 }

@@ -84,28 +84,28 @@ pub(crate) fn read_lines(lines: &[String]) -> Vec<Value> {
 #[derive(Clone, Copy)]
 pub(crate) struct Window<'a>(&'a Value);
 
-impl Window<'_> {
+impl<'a> Window<'a> {
     /// A count; absence is a failure.
-    pub(crate) fn count(&self, key: &str) -> u64 {
+    pub(crate) fn count(self, key: &str) -> u64 {
         self.0[key]
             .as_u64()
             .unwrap_or_else(|| panic!("{key} is no count in {}", self.0))
     }
 
     /// A count that the contract does not promise.
-    pub(crate) fn count_if_any(&self, key: &str) -> u64 {
+    pub(crate) fn count_if_any(self, key: &str) -> u64 {
         self.0.get(key).and_then(Value::as_u64).unwrap_or(0)
     }
 
     /// A figure that must be there.
-    pub(crate) fn figure(&self, key: &str) -> f64 {
+    pub(crate) fn figure(self, key: &str) -> f64 {
         self.0[key]
             .as_f64()
             .unwrap_or_else(|| panic!("{key} is no number in {}", self.0))
     }
 
     /// Whether a field is there and says nothing.
-    pub(crate) fn is_null(&self, key: &str) -> bool {
+    pub(crate) fn is_null(self, key: &str) -> bool {
         self.0
             .get(key)
             .unwrap_or_else(|| panic!("no {key} in {}", self.0))
@@ -113,21 +113,21 @@ impl Window<'_> {
     }
 
     /// A text.
-    pub(crate) fn text(&self, key: &str) -> &str {
+    pub(crate) fn text(self, key: &str) -> &'a str {
         self.0[key]
             .as_str()
             .unwrap_or_else(|| panic!("{key} is no text in {}", self.0))
     }
 
     /// A flag.
-    pub(crate) fn flag(&self, key: &str) -> bool {
+    pub(crate) fn flag(self, key: &str) -> bool {
         self.0[key]
             .as_bool()
             .unwrap_or_else(|| panic!("{key} is no flag in {}", self.0))
     }
 
     /// RTTs in the histogram.
-    pub(crate) fn timed(&self) -> u64 {
+    pub(crate) fn timed(self) -> u64 {
         let counts = self.0["rtt_hist_ns"]["counts"].as_array();
         counts
             .into_iter()
@@ -137,7 +137,7 @@ impl Window<'_> {
     }
 
     /// Fails unless these counts are as given and all other outcomes are 0.
-    pub(crate) fn assert_outcomes(&self, expected: &[(&str, u64)]) {
+    pub(crate) fn assert_outcomes(self, expected: &[(&str, u64)]) {
         const OUTCOMES: [&str; 10] = [
             "sent",
             "received",
@@ -160,7 +160,7 @@ impl Window<'_> {
     }
 
     /// Fails unless the interval of the loss ratio contains `truth`.
-    pub(crate) fn assert_loss_interval_contains(&self, truth: f64) {
+    pub(crate) fn assert_loss_interval_contains(self, truth: f64) {
         let (low, high) = (self.figure("loss_ci_low"), self.figure("loss_ci_high"));
         assert!(
             low <= truth && truth <= high,
@@ -169,7 +169,7 @@ impl Window<'_> {
         );
     }
 
-    fn assert_accounts_for_every_probe(&self) {
+    fn assert_accounts_for_every_probe(self) {
         let parts = ["received", "refused", "reset", "unreachable", "late", "lost"];
         let sum: u64 = parts.into_iter().map(|part| self.count(part)).sum();
         assert_eq!(self.count("sent"), sum, "sent is not the sum of its fates: {}", self.0);

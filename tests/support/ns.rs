@@ -43,6 +43,7 @@ impl Lab {
     }
 
     /// A new host with its loopback up and no other interface.
+    #[expect(clippy::unused_self, reason = "who has no laboratory can make no hosts")]
     pub(crate) fn host(&self, name: &str) -> Host {
         let mut holder = with_path("unshare");
         holder.args([

@@ -73,8 +73,8 @@ impl Listener {
     }
 }
 
-/// A UDP stream that keeps the queue of its interface filled to a constant level and never overflows it: the sender blocks
-/// while its socket buffer is in the queue. So a packet behind it waits for a constant time, and none is dropped.
+/// A UDP stream that keeps the queue of its interface filled to a constant level and never overflows it: nothing is sent
+/// while a whole socket buffer is in the queue. So a packet behind it waits for a constant time, and none is dropped.
 pub(crate) struct Flood(Guest);
 
 impl Flood {
