@@ -63,7 +63,12 @@ fn the_smallest_rtt_of_an_idle_path_is_in_the_same_range() {
         let report = ping(&pair.prober, &format!("-c 100 -i 5ms -W 500ms {target}"));
         let ours = report.only_window().figure("rtt_min_us");
         let theirs = ping_rtt(&pair.prober.sh(&format!("ping -n -q -c 100 -i 0.005 {target}"))).0;
-        let line = fping_line(&pair.prober.try_sh(&format!("fping -q -C 100 -p 5 {target}")).stderr);
+        let line = fping_line(
+            &pair
+                .prober
+                .try_sh(&format!("fping -q -C 100 -p 5 -t 500 {target}"))
+                .stderr,
+        );
         let fping = line.iter().flatten().fold(f64::INFINITY, |a, b| a.min(*b)) * 1000.0;
         // Theirs hold a system call and a wake-up more than ours: never less than ours by more than noise.
         for (name, other) in [("ping", theirs), ("fping", fping)] {
@@ -85,7 +90,12 @@ fn all_three_see_the_same_queue() {
     let report = ping(&pair.prober, &format!("-c 50 -i 20ms -W 1s {target}"));
     let ours = report.only_window().figure("rtt_mean_us");
     let theirs = ping_rtt(&pair.prober.sh(&format!("ping -n -q -c 50 -i 0.02 {target}"))).1;
-    let line = fping_line(&pair.prober.try_sh(&format!("fping -q -C 50 -p 20 {target}")).stderr);
+    let line = fping_line(
+        &pair
+            .prober
+            .try_sh(&format!("fping -q -C 50 -p 20 -t 1000 {target}"))
+            .stderr,
+    );
     let fping = line.iter().flatten().sum::<f64>() / 50.0 * 1000.0;
     for (name, other) in [("ping", theirs), ("fping", fping)] {
         assert!(

@@ -149,18 +149,13 @@ fn an_interface_that_goes_away_and_comes_back_is_no_loss_of_the_network() {
     for proto in ["icmp", "tcp"] {
         let window = report.window(proto);
         assert_eq!(window.count("sent") + window.count("send_error"), 300, "{proto}");
+        let [failed, received, lost] = ["send_error", "received", "lost"].map(|key| window.count(key));
         assert!(
-            window.count("send_error") >= 10,
-            "{proto}: {} send errors",
-            window.count("send_error")
+            failed >= 10 && received >= 100,
+            "{proto}: {failed} not sent, {received} received"
         );
-        assert!(
-            window.count("received") >= 100,
-            "{proto}: {} received",
-            window.count("received")
-        );
-        // Until the carrier is back, a second at most, a veth swallows packets without a word.
-        assert!(window.count("lost") <= 110, "{proto}: {} lost", window.count("lost"));
+        // Only until the carrier of both ends is back, for a veth swallows packets without a word.
+        assert!(lost <= 20, "{proto}: {lost} lost");
     }
     let last = report.probes().into_iter().next_back().expect("probes");
     assert!(last["rtt_us"].is_number(), "the last probe is answered again: {last}");

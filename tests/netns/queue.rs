@@ -50,11 +50,6 @@ fn answers_after_the_timeout_are_late_and_neither_received_nor_lost() {
         lost <= 2.0 * expected_lost + 2.0,
         "{lost} lost, expected about {expected_lost}"
     );
-    assert!(
-        window.count("late") >= 80 || lost > 20.0,
-        "{} late",
-        window.count("late")
-    );
 }
 
 #[test]
