@@ -11,14 +11,10 @@ fn advice(ended: &Finished) -> &str {
     }
 }
 
+/// A new namespace allows them to nobody.
 fn open_ping_sockets(pair: &Pair) {
     let gid = nobody_gid();
     pair.prober.sysctl("net.ipv4.ping_group_range", &format!("{gid} {gid}"));
-}
-
-fn close_ping_sockets(pair: &Pair) {
-    // An empty range: the kernel's default.
-    pair.prober.sysctl("net.ipv4.ping_group_range", "1 0");
 }
 
 #[test]
@@ -38,7 +34,6 @@ fn datagram_icmp_measures_both_families_where_the_sysctl_allows_it() {
 fn connect_measures_the_handshake_and_its_stamps_are_the_kernels() {
     let Some(lab) = Lab::new() else { return };
     let pair = Pair::new(&lab);
-    close_ping_sockets(&pair);
     let _port = Listener::open(&pair.backend, OPEN);
     for target in pair.targets() {
         let ended = ping_as_nobody(
@@ -68,7 +63,6 @@ fn a_refusal_is_a_refusal_without_privileges_too() {
 fn icmp_that_is_not_allowed_is_an_error_that_names_both_ways_out() {
     let Some(lab) = Lab::new() else { return };
     let pair = Pair::new(&lab);
-    close_ping_sockets(&pair);
     let ended = ping_as_nobody(&pair.prober, &format!("--json -q -c 10 -i 10ms {}", pair.v4()));
     assert_eq!(ended.code(), 2, "{}", ended.stderr);
     let advice = advice(&ended);

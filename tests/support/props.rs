@@ -88,20 +88,24 @@ impl Flood {
     }
 }
 
+/// Socket buffer of a flood. With the kernel's overhead that is about 85 ms at 10 Mbit/s: long enough that the flood may lose
+/// the processor for a while, on a busy machine, and the queue is still a queue.
+const QUEUE_BYTES: u32 = 100_000;
+
 /// Puts a queue of constant length before a backend's answers, and says how long they wait in it, in us.
 pub(crate) fn behind_a_queue(pair: &Pair) -> (Flood, f64) {
     /// 10 Mbit/s.
     const BYTES_PER_US: f64 = 1.25;
     pair.backend
         .sh("tc qdisc add dev prober root tbf rate 10mbit burst 3000 limit 10000000");
-    let flood = Flood::start(&pair.backend, pair.link.left.v4.into(), 50_000);
+    let flood = Flood::start(&pair.backend, pair.link.left.v4.into(), QUEUE_BYTES);
     let backlog = u32::try_from(pair.backend.backlog_bytes("prober")).expect("a few packets");
     let delay_us = f64::from(backlog) / BYTES_PER_US;
     assert!(delay_us > 20_000.0, "the queue holds {delay_us} us");
     (flood, delay_us)
 }
 
-/// Sends every tenth echo reply (the sixth of each ten) through a queue of about 45 ms that the others pass by.
+/// Sends every tenth echo reply (the sixth of each ten) through a queue of about 85 ms that the others pass by.
 /// Returns the nft counter of those on the slow road.
 pub(crate) fn slow_road_for_every_tenth_reply(pair: &Pair) -> (Flood, &'static str) {
     pair.backend.sh("tc qdisc add dev prober root handle 1: htb default 1 &&
@@ -112,7 +116,10 @@ pub(crate) fn slow_road_for_every_tenth_reply(pair: &Pair) -> (Flood, &'static s
          udp dport 9 meta priority set \"1:2\";
          icmp type echo-reply numgen inc mod 10 == 5 counter name slow meta priority set \"1:2\"; }; }",
     );
-    (Flood::start(&pair.backend, pair.link.left.v4.into(), 50_000), "slow")
+    (
+        Flood::start(&pair.backend, pair.link.left.v4.into(), QUEUE_BYTES),
+        "slow",
+    )
 }
 
 /// Answers probes with what a stranger would have to guess: everything right but the secret.
