@@ -161,8 +161,17 @@ fn an_interface_that_goes_away_and_comes_back_is_no_loss_of_the_network() {
         // Only until the carrier of both ends is back, for a veth swallows packets without a word.
         assert!(lost <= 20, "{proto}: {lost} lost");
     }
-    let last = report.probes().into_iter().next_back().expect("probes");
-    assert!(last["rtt_us"].is_number(), "the last probe is answered again: {last}");
+    let answered_at_the_end = report
+        .probes()
+        .iter()
+        .rev()
+        .take(20)
+        .filter(|probe| probe["rtt_us"].is_number())
+        .count();
+    assert!(
+        answered_at_the_end >= 10,
+        "{answered_at_the_end} of the last 20 probes were answered"
+    );
 }
 
 #[test]
