@@ -1,5 +1,7 @@
 //! Loss that nft causes and counts: the run must find the same number, and blame nothing else on the network.
 
+use std::net::IpAddr;
+
 use crate::support::{Lab, Listener, Pair, Window, ping};
 use crate::{OPEN, at};
 
@@ -114,4 +116,24 @@ fn a_burst_of_loss_has_its_length() {
     let window = report.only_window();
     assert_lost_exactly(window, 100, 20);
     assert_eq!(window.count("loss_burst_max"), 20);
+}
+
+#[test]
+fn loss_in_one_family_leaves_the_other_alone() {
+    let Some(lab) = Lab::new() else { return };
+    let pair = Pair::new(&lab);
+    pair.backend.nft(
+        "table ip t { chain c { type filter hook output priority 0; icmp type echo-reply numgen inc mod 2 == 0 drop; }; }",
+    );
+    let [v4, v6]: [IpAddr; 2] = pair.targets();
+    let report = ping(&pair.prober, &format!("-c 40 -i 5ms -W 200ms {v4} {v6}"));
+    let of = |address: IpAddr| {
+        let windows = report.windows();
+        *windows
+            .iter()
+            .find(|w| w.text("address") == address.to_string())
+            .expect("a window for each address")
+    };
+    of(v4).assert_outcomes(&[("sent", 40), ("received", 20), ("lost", 20)]);
+    of(v6).assert_outcomes(&[("sent", 40), ("received", 40)]);
 }

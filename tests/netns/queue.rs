@@ -1,7 +1,5 @@
 //! Real queueing delay: a token bucket behind which a steady stream waits.
 
-use std::net::IpAddr;
-
 use crate::support::{Lab, Listener, Pair, behind_a_queue, ping, slow_road_for_every_tenth_reply};
 use crate::{OPEN, at};
 
@@ -61,24 +59,4 @@ fn overtaken_replies_are_reordered_and_still_received() {
     let window = report.only_window();
     assert_eq!((window.count("sent"), window.count("received")), (100, 100));
     assert_eq!((window.count("reordered"), pair.backend.nft_packets(slow)), (10, 10));
-}
-
-#[test]
-fn a_queue_of_one_family_leaves_the_other_alone() {
-    let Some(lab) = Lab::new() else { return };
-    let pair = Pair::new(&lab);
-    pair.backend.nft(
-        "table ip t { chain c { type filter hook output priority 0; icmp type echo-reply numgen inc mod 2 == 0 drop; }; }",
-    );
-    let [v4, v6]: [IpAddr; 2] = pair.targets();
-    let report = ping(&pair.prober, &format!("-c 40 -i 5ms -W 200ms {v4} {v6}"));
-    let of = |address: IpAddr| {
-        let windows = report.windows();
-        *windows
-            .iter()
-            .find(|w| w.text("address") == address.to_string())
-            .expect("a window for each address")
-    };
-    of(v4).assert_outcomes(&[("sent", 40), ("received", 20), ("lost", 20)]);
-    of(v6).assert_outcomes(&[("sent", 40), ("received", 40)]);
 }
