@@ -96,6 +96,7 @@ fn probe(seq: u64, rtt: Rtt) -> [Event; 3] {
         timing,
         user_rtt: Rtt::from_nanos(rtt.as_nanos() + 10_000),
         in_time: InTime::Yes,
+        timed_out: false,
         reordered: false,
         ttl: Some(64),
         bytes: 64,
