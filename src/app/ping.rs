@@ -61,10 +61,12 @@ async fn ping(plan: &PingPlan) -> anyhow::Result<Exit> {
         failed_names: 0,
         interrupted: false,
     };
-    let finished = session.attend(thread, pending, told).await?;
+    let finished = session.attend(thread, pending, told).await;
     let failed_names = session.failed_names;
-    match conclude(plan, &mut view, &finished, buffer_hint.as_deref()) {
+    let judged = finished.and_then(|finished| conclude(plan, &mut view, &finished, buffer_hint.as_deref()));
+    match judged {
         Ok(_) if failed_names > 0 => Ok(Exit::Error),
+        // The reader has seen enough.
         Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed { .. })) => Ok(Exit::Success),
         result => result,
     }

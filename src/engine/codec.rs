@@ -291,7 +291,7 @@ impl Codec {
     ///
     /// # Errors
     /// Why the error answers nothing.
-    pub fn read_queued_error(&self, error: Unreachable, message: &[u8], bytes: u32) -> Result<Match, Ignored> {
+    pub fn read_queued_error(&self, error: Unreachable, message: &[u8]) -> Result<Match, Ignored> {
         let payload = message.get(icmp::ECHO_HEADER_LEN..).unwrap_or_default();
         let EchoMark { series, seq } = EchoMark::read(self.key, payload).ok_or(Ignored::Cookie)?;
         Ok(Match {
@@ -299,7 +299,7 @@ impl Codec {
             seq,
             answer: Answer::Unreachable(error),
             ttl: None,
-            bytes,
+            bytes: u32::try_from(message.len()).unwrap_or(u32::MAX),
         })
     }
 

@@ -64,8 +64,12 @@ impl Channel {
     }
 
     /// Sends the batch and tells the prober what became of each packet. `called_at` is a wall time just before this call.
-    pub(super) fn flush(&mut self, called_at: Wall, prober: &mut Prober) {
-        let mut retried = None;
+    pub(super) fn flush(
+        &mut self,
+        called_at: Wall,
+        prober: &mut Prober,
+        mut queued: impl FnMut(&mut Prober, QueuedError<'_>),
+    ) {
         while self.outgoing.unsent() > 0 {
             let first = self.outgoing.cursor();
             let progress = self.outgoing.send(self.sender.as_fd());
@@ -75,16 +79,15 @@ impl Channel {
             }
             let Some(errno) = progress.failed else { continue };
             // The stamps of what was sent so far must be read under the numbers they were sent with.
-            self.read_errors(prober, |_, _| {});
+            let found = self.read_errors(prober, &mut queued);
             self.tx_ids.restart();
             // It can only fail where setting the same option at the start would have.
             let _ = options::restart_tx_counter(self.sender.as_fd());
-            // The error may be about an earlier packet, by way of an ICMP error: then it is gone at the second try.
-            if retried == Some(first) {
+            // Where an ICMP error was queued, the failure was its errno and about an earlier packet; reading it has cleared it.
+            if found == Found::StampsOnly {
                 prober.handle_send_error(self.due[first], sys::send_error_from_errno(errno));
                 self.outgoing.skip_one();
             }
-            retried = Some(first);
         }
         self.outgoing.clear();
         self.due.clear();
@@ -103,7 +106,8 @@ impl Channel {
     }
 
     /// Empties the error queue: send stamps to the prober, ICMP errors to `queued`.
-    fn read_errors(&mut self, prober: &mut Prober, mut queued: impl FnMut(&mut Prober, QueuedError<'_>)) {
+    fn read_errors(&mut self, prober: &mut Prober, mut queued: impl FnMut(&mut Prober, QueuedError<'_>)) -> Found {
+        let mut found = Found::StampsOnly;
         while let Ok(read @ 1..) = self.errors.recv(self.sender.as_fd(), Queue::Errors) {
             for message in self.errors.iter() {
                 if let Some(stamp) = message.tx_stamp
@@ -111,9 +115,9 @@ impl Channel {
                 {
                     prober.handle_tx_stamp(series, seq, stamp.at);
                 }
-                if let Some(error) = message.icmp_error
-                    && let Some(from) = error.offender
-                {
+                let Some(error) = message.icmp_error else { continue };
+                found = Found::IcmpErrors;
+                if let Some(from) = error.offender {
                     let error = crate::outcome::Unreachable {
                         from,
                         icmp_type: error.icmp_type,
@@ -129,9 +133,10 @@ impl Channel {
                 }
             }
             if read < BATCH {
-                return;
+                break;
             }
         }
+        found
     }
 
     /// How many packets the receive queue has dropped since the last call.
@@ -146,6 +151,13 @@ impl Channel {
     pub(super) const fn proto(&self) -> Proto {
         self.proto
     }
+}
+
+/// What an error queue held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    StampsOnly,
+    IcmpErrors,
 }
 
 /// Packets in one system call.

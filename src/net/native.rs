@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::channel::{BATCH, Channel};
+use super::channel::{BATCH, Channel, QueuedError};
 use super::connect::{Concluded, Connector, How};
 use super::control::{Command, Finished, Inbox, Noise, Sink};
 use super::open::OpenError;
@@ -215,7 +215,7 @@ impl<S: Sink> Native<S> {
                     guard,
                 };
                 let received = channel.receive(prober, |prober, queued| {
-                    answers.queued_error(kind, queued.error, queued.message, prober)
+                    answers.queued_error(kind, &queued, prober)
                 });
                 answers.handle_batch(kind, channel, prober);
                 if received < BATCH {
@@ -267,8 +267,10 @@ impl<S: Sink> Native<S> {
     }
 
     fn flush(&mut self, now: Reading) {
-        for (_, channel) in self.sockets.channels() {
-            channel.flush(now.wall, &mut self.prober);
+        let Self { sockets, prober, codec, clock, guard, noise, .. } = self;
+        for (kind, channel) in sockets.channels() {
+            let mut answers = Answers { codec, noise, clock, guard };
+            channel.flush(now.wall, prober, |prober, queued| answers.queued_error(kind, &queued, prober));
         }
     }
 
@@ -445,19 +447,13 @@ impl Answers<'_> {
     }
 
     /// A raw socket receives ICMP errors as packets; those in its error queue are the same ones again.
-    fn queued_error(
-        &mut self,
-        kind: ChannelKind,
-        error: crate::outcome::Unreachable,
-        message: &[u8],
-        prober: &mut Prober,
-    ) {
+    fn queued_error(&mut self, kind: ChannelKind, queued: &QueuedError<'_>, prober: &mut Prober) {
         if !matches!(kind, ChannelKind::Icmp(_, IcmpAccess::Datagram)) {
             return;
         }
         let now = self.clock.read();
         let epoch = self.guard.observe(now);
-        match self.codec.read_queued_error(error, message, 0) {
+        match self.codec.read_queued_error(queued.error, queued.message) {
             Ok(Match {
                 series,
                 seq,

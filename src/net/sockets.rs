@@ -132,6 +132,8 @@ impl Sockets {
     }
 
     fn open_syn(&mut self, family: Family) -> Result<(ChannelKind, Channel), OpenError> {
+        // Errors about SYNs are ICMP, and arrive there.
+        self.open_for(Proto::Icmp, family)?;
         let settings = self.plan.settings();
         let receiver = open::syn_receiver(family, &settings)?;
         let sender = open::syn_sender(family, &settings)?;
