@@ -1,0 +1,169 @@
+//! Whole engines side by side: how many probes a second one core carries, and what each probe costs.
+//!
+//! Every contender is a process of its own, pinned to the same core, timed from its start to its end, its cost read from
+//! `wait4`. The floor is a bare sendmmsg/recvmmsg loop that takes both kernel stamps and does nothing with the RTT but
+//! store it. Rounds are interleaved, so that a slow minute of the machine is everybody's.
+#![expect(unsafe_code, reason = "the floor is made of bare system calls")]
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+#![expect(clippy::disallowed_macros, reason = "a bench prints")]
+
+mod contenders;
+mod floor;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "each bench uses its own part of it")]
+mod support;
+
+use std::process::ExitCode;
+
+use contenders::{Contender, Sample};
+use support::figures::{float, median, shown};
+use support::lab::{Form, inside_namespace, not_measured};
+use support::{child, sys};
+
+fn main() -> ExitCode {
+    if let Some(part) = child::part_of_this_process() {
+        return contenders::run_part(&part);
+    }
+    inside_namespace(bench)
+}
+
+fn bench(form: Form) -> anyhow::Result<()> {
+    sys::pin_to_core(CORE)?;
+    println!(
+        "every contender pinned to core {CORE}; rounds interleaved; medians over {} rounds",
+        rounds(form)
+    );
+    for targets in [1, 1_000, 10_000] {
+        compare(form, targets)?;
+    }
+    Ok(())
+}
+
+/// One number of targets: all contenders, round by round, then the table.
+fn compare(form: Form, targets: u32) -> anyhow::Result<()> {
+    let contenders = contenders::all(form, targets);
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); contenders.len()];
+    let mut refusals: Vec<Option<String>> = vec![None; contenders.len()];
+    for _ in 0..rounds(form) {
+        for (index, contender) in contenders.iter().enumerate() {
+            if refusals[index].is_some() {
+                continue;
+            }
+            match contender.run() {
+                Ok(sample) => samples[index].push(sample),
+                Err(error) => refusals[index] = Some(format!("{error:#}")),
+            }
+        }
+    }
+    println!("\n{targets} targets");
+    println!(
+        "{:<34} {:>10} {:>10} {:>9} {:>9} {:>10} {:>8} {:>8} {:>10} {:>10}",
+        "engine", "probes", "probes/s", "user us", "sys us", "not recvd", "/floor", "/surge", "cpu/floor", "cpu/surge"
+    );
+    let floor = Best::among(&contenders, &samples, |contender| {
+        matches!(contender, Contender::Floor { .. })
+    });
+    let surge = Best::among(&contenders, &samples, |contender| {
+        matches!(contender, Contender::Surge { .. })
+    });
+    for (contender, samples) in contenders
+        .iter()
+        .zip(&samples)
+        .filter(|(_, samples)| !samples.is_empty())
+    {
+        print_row(contender, samples, floor, surge);
+    }
+    for (contender, refusal) in contenders.iter().zip(refusals) {
+        if let Some(why) = refusal {
+            not_measured(&contender.label(), &why)?;
+        }
+    }
+    let ours = contenders
+        .iter()
+        .zip(&samples)
+        .filter(|(contender, _)| matches!(contender, Contender::Ours { .. }));
+    let missing: u64 = ours
+        .flat_map(|(_, samples)| samples)
+        .map(|sample| sample.sent - sample.received)
+        .sum();
+    anyhow::ensure!(
+        missing == 0,
+        "pathjitter missed {missing} replies on loopback, where none is lost"
+    );
+    Ok(())
+}
+
+/// One line. The `cpu` ratios compare probes per second of processor time: what the wall ratios would be on a core that
+/// nobody else uses.
+fn print_row(contender: &Contender, samples: &[Sample], floor: Best, surge: Best) {
+    let own = Best::of(samples);
+    let missing: u64 = samples
+        .iter()
+        .map(|sample| sample.sent.saturating_sub(sample.received))
+        .sum();
+    let ratio = |value: Option<f64>, base: Option<f64>| shown(value.zip(base).map(|(value, base)| value / base), 2);
+    println!(
+        "{:<34} {:>10} {:>10} {:>9} {:>9} {:>10} {:>8} {:>8} {:>10} {:>10}",
+        contender.label(),
+        samples.first().map_or(0, |sample| sample.sent),
+        shown(own.per_second, 0),
+        shown(median_of(samples, Sample::user_us), 2),
+        shown(median_of(samples, Sample::system_us), 2),
+        missing,
+        ratio(own.per_second, floor.per_second),
+        ratio(own.per_second, surge.per_second),
+        ratio(own.per_cpu_second, floor.per_cpu_second),
+        ratio(own.per_cpu_second, surge.per_cpu_second),
+    );
+}
+
+/// The best medians among the settings of one engine.
+#[derive(Clone, Copy, Debug, Default)]
+struct Best {
+    per_second: Option<f64>,
+    per_cpu_second: Option<f64>,
+}
+
+impl Best {
+    fn of(samples: &[Sample]) -> Self {
+        Self {
+            per_second: median_of(samples, |sample| float(sample.sent) / sample.wall.as_secs_f64()),
+            per_cpu_second: median_of(samples, |sample| {
+                float(sample.sent) / (sample.user + sample.system).as_secs_f64()
+            }),
+        }
+    }
+
+    fn among(contenders: &[Contender], samples: &[Vec<Sample>], kind: impl Fn(&Contender) -> bool) -> Self {
+        let of_kind = contenders.iter().zip(samples).filter(|(contender, _)| kind(contender));
+        of_kind.fold(Self::default(), |best, (_, samples)| {
+            let this = Self::of(samples);
+            let larger = |a: Option<f64>, b: Option<f64>| [a, b].into_iter().flatten().max_by(f64::total_cmp);
+            Self {
+                per_second: larger(best.per_second, this.per_second),
+                per_cpu_second: larger(best.per_cpu_second, this.per_cpu_second),
+            }
+        })
+    }
+}
+
+fn median_of(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Option<f64> {
+    median(&samples.iter().map(figure).collect::<Vec<_>>())
+}
+
+impl Sample {
+    fn user_us(&self) -> f64 {
+        self.user.as_secs_f64() * 1e6 / float(self.sent)
+    }
+
+    fn system_us(&self) -> f64 {
+        self.system.as_secs_f64() * 1e6 / float(self.sent)
+    }
+}
+
+fn rounds(form: Form) -> u32 {
+    form.pick(5, 1)
+}
+
+/// Core 0 takes the interrupts on most machines; the contenders share the next one.
+const CORE: usize = 1;
