@@ -156,7 +156,9 @@ fn run_surge(part: &[String]) -> ExitCode {
     let probes = part.first().and_then(|word| word.parse().ok()).unwrap_or(0);
     match surge::paced(probes, Duration::from_millis(1)) {
         Ok(rtts) => {
-            rtts.iter().for_each(|rtt| println!("{rtt}"));
+            for rtt in rtts {
+                println!("{rtt}");
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {

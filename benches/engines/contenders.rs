@@ -24,6 +24,25 @@ pub(crate) enum Contender {
     Fping { targets: u32, probes: u32 },
 }
 
+/// How many probes a run sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// Enough to tell a good setting from a bad one.
+    Trial,
+    /// What the figures are taken from.
+    Measured,
+}
+
+impl Length {
+    /// A tenth for a trial, but at least a probe for each target.
+    fn probes(self, measured: u32, targets: u32) -> u32 {
+        match self {
+            Self::Trial => (measured / 10).max(targets),
+            Self::Measured => measured,
+        }
+    }
+}
+
 /// One run of a contender.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
@@ -78,23 +97,17 @@ impl Contender {
     }
 
     /// Runs it once, in a process of its own.
-    pub(crate) fn run(&self) -> anyhow::Result<Sample> {
+    pub(crate) fn run(&self, length: Length) -> anyhow::Result<Sample> {
         match self {
-            Self::Floor { targets, probes, batch } => run_own_part(&[
-                "floor".to_owned(),
-                targets.to_string(),
-                probes.to_string(),
-                batch.to_string(),
-            ]),
-            Self::Surge { flavor, flood } => run_own_part(&[
-                "surge".to_owned(),
-                flood.targets.to_string(),
-                flood.probes.to_string(),
-                flood.workers.to_string(),
-                (*flavor).to_owned(),
-            ]),
-            Self::Ours { targets, probes } => run_ours(*targets, *probes),
-            Self::Fping { targets, probes } => run_fping(*targets, *probes),
+            Self::Floor { targets, probes, batch } => {
+                run_own_part("floor", &[*targets, length.probes(*probes, *targets), *batch], "")
+            }
+            Self::Surge { flavor, flood } => {
+                let probes = length.probes(flood.probes, flood.targets);
+                run_own_part("surge", &[flood.targets, probes, flood.workers], flavor)
+            }
+            Self::Ours { targets, probes } => run_ours(*targets, length.probes(*probes, *targets)),
+            Self::Fping { targets, probes } => run_fping(*targets, length.probes(*probes, *targets)),
         }
     }
 }
@@ -131,8 +144,11 @@ pub(crate) fn run_part(part: &[String]) -> ExitCode {
     }
 }
 
-fn run_own_part(part: &[String]) -> anyhow::Result<Sample> {
-    let finished = child::measure(&mut child::this_bench_as(part)?)?;
+fn run_own_part(name: &str, numbers: &[u32], flavor: &str) -> anyhow::Result<Sample> {
+    let mut part = vec![name.to_owned()];
+    part.extend(numbers.iter().map(u32::to_string));
+    part.push(flavor.to_owned());
+    let finished = child::measure(&mut child::this_bench_as(&part)?)?;
     anyhow::ensure!(finished.succeeded, "{}", finished.stderr.trim());
     let (sent, received) = finished.stdout.trim().split_once(' ').context("no counts on stdout")?;
     Ok(sample(&finished, sent.parse()?, received.parse()?))

@@ -233,13 +233,13 @@ fn find_stamp_id(control: &[u64; CONTROL_WORDS], len: usize) -> Option<u32> {
     Some(u32::from_ne_bytes([a, b, c, d]))
 }
 
-/// The word where the data of a control message begins. Headers are a length word, then level and type in one word (x86-64, arm64).
+/// The word where the data of a control message begins. Headers are a length word, then level and type in one word (64-bit).
 fn find_control(control: &[u64; CONTROL_WORDS], len: usize, level: i32, kind: i32) -> Option<usize> {
     let mut at = 0;
     while at * 8 < len {
         let message_len = usize::try_from(*control.get(at)?).ok().filter(|&length| length >= 16)?;
-        let [a, b, c, d, e, f, g, h] = control.get(at + 1)?.to_ne_bytes();
-        if i32::from_ne_bytes([a, b, c, d]) == level && i32::from_ne_bytes([e, f, g, h]) == kind {
+        let level_and_kind = control.get(at + 1)?.to_ne_bytes();
+        if level_and_kind[..4] == level.to_ne_bytes() && level_and_kind[4..] == kind.to_ne_bytes() {
             return Some(at + 2);
         }
         at += message_len.div_ceil(8);

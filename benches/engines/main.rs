@@ -13,9 +13,10 @@ mod floor;
 #[allow(dead_code, reason = "each bench uses its own part of it")]
 mod support;
 
+use std::mem::discriminant;
 use std::process::ExitCode;
 
-use contenders::{Contender, Sample};
+use contenders::{Contender, Length, Sample};
 use support::figures::{float, median, shown};
 use support::lab::{Form, inside_namespace, not_measured};
 use support::{child, sys};
@@ -41,51 +42,31 @@ fn bench(form: Form) -> anyhow::Result<()> {
 
 /// One number of targets: all contenders, round by round, then the table.
 fn compare(form: Form, targets: u32) -> anyhow::Result<()> {
-    let contenders = contenders::all(form, targets);
+    println!("\n{targets} targets");
+    let contenders = best_settings(form, targets)?;
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); contenders.len()];
-    let mut refusals: Vec<Option<String>> = vec![None; contenders.len()];
     for _ in 0..rounds(form) {
-        for (index, contender) in contenders.iter().enumerate() {
-            if refusals[index].is_some() {
-                continue;
-            }
-            match contender.run() {
-                Ok(sample) => samples[index].push(sample),
-                Err(error) => refusals[index] = Some(format!("{error:#}")),
-            }
+        for (contender, samples) in contenders.iter().zip(&mut samples) {
+            samples.push(contender.run(Length::Measured)?);
         }
     }
-    println!("\n{targets} targets");
     println!(
         "{:<34} {:>10} {:>10} {:>9} {:>9} {:>10} {:>8} {:>8} {:>10} {:>10}",
         "engine", "probes", "probes/s", "user us", "sys us", "not recvd", "/floor", "/surge", "cpu/floor", "cpu/surge"
     );
-    let floor = Best::among(&contenders, &samples, |contender| {
-        matches!(contender, Contender::Floor { .. })
-    });
-    let surge = Best::among(&contenders, &samples, |contender| {
-        matches!(contender, Contender::Surge { .. })
-    });
-    for (contender, samples) in contenders
-        .iter()
-        .zip(&samples)
-        .filter(|(_, samples)| !samples.is_empty())
-    {
+    let rate_of = |is_it: fn(&Contender) -> bool| {
+        let place = contenders.iter().position(is_it);
+        place.map(|index| Rate::of(&samples[index])).unwrap_or_default()
+    };
+    let floor = rate_of(|contender| matches!(contender, Contender::Floor { .. }));
+    let surge = rate_of(|contender| matches!(contender, Contender::Surge { .. }));
+    for (contender, samples) in contenders.iter().zip(&samples) {
         print_row(contender, samples, floor, surge);
-    }
-    for (contender, refusal) in contenders.iter().zip(refusals) {
-        if let Some(why) = refusal {
-            not_measured(&contender.label(), &why)?;
-        }
     }
     let ours = contenders
         .iter()
-        .zip(&samples)
-        .filter(|(contender, _)| matches!(contender, Contender::Ours { .. }));
-    let missing: u64 = ours
-        .flat_map(|(_, samples)| samples)
-        .map(|sample| sample.sent - sample.received)
-        .sum();
+        .position(|contender| matches!(contender, Contender::Ours { .. }));
+    let missing = ours.map_or(0, |index| not_received(&samples[index]));
     anyhow::ensure!(
         missing == 0,
         "pathjitter missed {missing} replies on loopback, where none is lost"
@@ -93,14 +74,33 @@ fn compare(form: Form, targets: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A short trial of every setting; the best of each engine, by probes per second of processor time, goes on to be measured.
+fn best_settings(form: Form, targets: u32) -> anyhow::Result<Vec<Contender>> {
+    let mut best: Vec<(Contender, f64)> = Vec::new();
+    for contender in contenders::all(form, targets) {
+        let rate = match contender.run(Length::Trial) {
+            Ok(sample) => Rate::of(&[sample]).per_cpu_second.unwrap_or(0.0),
+            Err(error) => {
+                not_measured(&contender.label(), &format!("{error:#}"))?;
+                continue;
+            }
+        };
+        match best
+            .iter_mut()
+            .find(|(other, _)| discriminant(other) == discriminant(&contender))
+        {
+            Some(kept) if kept.1 < rate => *kept = (contender, rate),
+            Some(_) => {}
+            None => best.push((contender, rate)),
+        }
+    }
+    Ok(best.into_iter().map(|(contender, _)| contender).collect())
+}
+
 /// One line. The `cpu` ratios compare probes per second of processor time: what the wall ratios would be on a core that
 /// nobody else uses.
-fn print_row(contender: &Contender, samples: &[Sample], floor: Best, surge: Best) {
-    let own = Best::of(samples);
-    let missing: u64 = samples
-        .iter()
-        .map(|sample| sample.sent.saturating_sub(sample.received))
-        .sum();
+fn print_row(contender: &Contender, samples: &[Sample], floor: Rate, surge: Rate) {
+    let own = Rate::of(samples);
     let ratio = |value: Option<f64>, base: Option<f64>| shown(value.zip(base).map(|(value, base)| value / base), 2);
     println!(
         "{:<34} {:>10} {:>10} {:>9} {:>9} {:>10} {:>8} {:>8} {:>10} {:>10}",
@@ -109,7 +109,7 @@ fn print_row(contender: &Contender, samples: &[Sample], floor: Best, surge: Best
         shown(own.per_second, 0),
         shown(median_of(samples, Sample::user_us), 2),
         shown(median_of(samples, Sample::system_us), 2),
-        missing,
+        not_received(samples),
         ratio(own.per_second, floor.per_second),
         ratio(own.per_second, surge.per_second),
         ratio(own.per_cpu_second, floor.per_cpu_second),
@@ -117,14 +117,14 @@ fn print_row(contender: &Contender, samples: &[Sample], floor: Best, surge: Best
     );
 }
 
-/// The best medians among the settings of one engine.
+/// Medians over the rounds of one contender.
 #[derive(Clone, Copy, Debug, Default)]
-struct Best {
+struct Rate {
     per_second: Option<f64>,
     per_cpu_second: Option<f64>,
 }
 
-impl Best {
+impl Rate {
     fn of(samples: &[Sample]) -> Self {
         Self {
             per_second: median_of(samples, |sample| float(sample.sent) / sample.wall.as_secs_f64()),
@@ -133,18 +133,13 @@ impl Best {
             }),
         }
     }
+}
 
-    fn among(contenders: &[Contender], samples: &[Vec<Sample>], kind: impl Fn(&Contender) -> bool) -> Self {
-        let of_kind = contenders.iter().zip(samples).filter(|(contender, _)| kind(contender));
-        of_kind.fold(Self::default(), |best, (_, samples)| {
-            let this = Self::of(samples);
-            let larger = |a: Option<f64>, b: Option<f64>| [a, b].into_iter().flatten().max_by(f64::total_cmp);
-            Self {
-                per_second: larger(best.per_second, this.per_second),
-                per_cpu_second: larger(best.per_cpu_second, this.per_cpu_second),
-            }
-        })
-    }
+fn not_received(samples: &[Sample]) -> u64 {
+    samples
+        .iter()
+        .map(|sample| sample.sent.saturating_sub(sample.received))
+        .sum()
 }
 
 fn median_of(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Option<f64> {

@@ -136,7 +136,7 @@ const IPV4_FILTER: [(u16, u8, u8, u32); 10] = [
 
 const LOAD_HALF: u16 = 0x28;
 const IF_EQUAL: u16 = 0x15;
-/// linux/filter.h: the packet's `EtherType`, by the negative offset `SKF_AD_OFF + SKF_AD_PROTOCOL`.
+/// `linux/filter.h`: the packet's `EtherType`, by the negative offset `SKF_AD_OFF + SKF_AD_PROTOCOL`.
 const SKF_AD_PROTOCOL: u32 = 0xffff_f000;
-/// linux/if_packet.h; not in libc.
+/// `linux/if_packet.h`; not in libc.
 const PACKET_IGNORE_OUTGOING: i32 = 23;
