@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn bench(form: Form) -> anyhow::Result<()> {
-    sys::pin_to_core(FOREGROUND_CORE)?;
+    sys::pin_to_core(sys::last_core())?;
     let mut foreground = Foreground::new()?;
     foreground.burst(WARM_UP)?;
     compare_taps(form, &mut foreground)?;
@@ -171,7 +171,7 @@ fn print_row(label: &str, cost: Quantiles, extra_ns: f64) {
 
 /// The foreign load that the service bar names, in segments a second.
 const FOREIGN_RATE: u64 = 200_000;
-const FOREGROUND_CORE: usize = 1;
+/// The foreground has the last core.
 const PROBER_CORE: usize = 0;
 const BURST: Duration = Duration::from_millis(10);
 const WARM_UP: Duration = Duration::from_millis(100);

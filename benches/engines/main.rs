@@ -29,9 +29,10 @@ fn main() -> ExitCode {
 }
 
 fn bench(form: Form) -> anyhow::Result<()> {
-    sys::pin_to_core(CORE)?;
+    let core = sys::last_core();
+    sys::pin_to_core(core)?;
     println!(
-        "every contender pinned to core {CORE}; rounds interleaved; medians over {} rounds",
+        "every contender pinned to core {core}; rounds interleaved; medians over {} rounds",
         rounds(form)
     );
     for targets in [1, 1_000, 10_000] {
@@ -159,6 +160,3 @@ impl Sample {
 fn rounds(form: Form) -> u32 {
     form.pick(5, 1)
 }
-
-/// Core 0 takes the interrupts on most machines; the contenders share the next one.
-const CORE: usize = 1;

@@ -73,10 +73,8 @@ pub(crate) fn loopback_target(index: u32) -> std::net::Ipv4Addr {
 }
 
 fn start_inside() -> ExitCode {
-    let Some(unshare) = working_unshare() else {
-        eprintln!(
-            "SKIPPED: no network namespace: `unshare -n` and `unshare -rn` both fail (util-linux, and root or user namespaces)"
-        );
+    let Some(unshare) = working_unshare().filter(|_| is_installed("ip")) else {
+        eprintln!("SKIPPED: needs `ip`, and `unshare -n` (root) or `unshare -rn` (user namespaces) to work");
         return if is_required() {
             ExitCode::FAILURE
         } else {

@@ -52,6 +52,11 @@ pub(crate) fn wait_with_usage(child: &std::process::Child) -> io::Result<(bool, 
     ))
 }
 
+/// The core to measure on: the last, because the first takes the interrupts on most machines.
+pub(crate) fn last_core() -> usize {
+    std::thread::available_parallelism().map_or(0, |cores| cores.get() - 1)
+}
+
 /// Binds this thread, and every thread and process it starts later, to one core.
 pub(crate) fn pin_to_core(core: usize) -> io::Result<()> {
     // SAFETY: cpu_set_t is a plain bit array, valid as zeroes.
