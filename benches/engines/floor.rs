@@ -37,9 +37,10 @@ pub(crate) fn run(targets: u32, probes: u32, batch: u32) -> anyhow::Result<(u64,
     Ok((u64::from(next), table.known))
 }
 
-/// Send stamps and RTTs by sequence number, and nothing else.
+/// Both stamps and the RTT by sequence number, and nothing else. Either stamp may be read first.
 struct Table {
     sent_ns: Vec<u64>,
+    received_ns: Vec<u64>,
     rtt_ns: Vec<u64>,
     known: u64,
 }
@@ -49,6 +50,7 @@ impl Table {
         let len = usize::try_from(probes).unwrap_or(0);
         Self {
             sent_ns: vec![0; len],
+            received_ns: vec![0; len],
             rtt_ns: vec![0; len],
             known: 0,
         }
@@ -58,15 +60,24 @@ impl Table {
         if let Some(sent) = slot(&mut self.sent_ns, sequence) {
             *sent = at_ns;
         }
+        self.complete(sequence);
     }
 
     fn note_reply(&mut self, sequence: u32, at_ns: u64) {
-        let sent = slot(&mut self.sent_ns, sequence).map_or(0, |sent| *sent);
-        let Some(rtt) = slot(&mut self.rtt_ns, sequence) else {
-            return;
-        };
-        if sent != 0 && at_ns > sent {
-            *rtt = at_ns - sent;
+        if let Some(received) = slot(&mut self.received_ns, sequence) {
+            *received = at_ns;
+        }
+        self.complete(sequence);
+    }
+
+    fn complete(&mut self, sequence: u32) {
+        let sent = slot(&mut self.sent_ns, sequence).map_or(0, |at| *at);
+        let received = slot(&mut self.received_ns, sequence).map_or(0, |at| *at);
+        if let Some(rtt) = slot(&mut self.rtt_ns, sequence)
+            && sent != 0
+            && received > sent
+        {
+            *rtt = received - sent;
             self.known += 1;
         }
     }
