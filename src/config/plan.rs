@@ -4,7 +4,8 @@
 //! - A bare host is probed by ICMP, a host with a port by ICMP and TCP. `--tcp` gives its port to targets without one
 //!   and, without `--icmp`, takes ICMP from them. `--no-icmp` takes ICMP from all.
 //! - Targets of the same name and host are one target with the endpoints of all, so that they share one ICMP series.
-//! - Sending stops one timeout before the deadline; a deadline within the timeout would leave no probe to judge.
+//! - Sending stops one timeout before the deadline; a deadline within the timeout would leave no probe to judge. Where only the
+//!   deadline is given, half of it is the most that the timeout may be.
 //! - Probes under way are bounded per target, since each costs memory until its timeout.
 
 mod error;
@@ -123,9 +124,6 @@ impl PingPlan {
     pub fn new(args: PingArgs, surroundings: &Surroundings) -> Result<Self, PlanError> {
         if args.icmp && args.no_icmp {
             return Err(PlanError::BothIcmp);
-        }
-        if args.quiet && args.each {
-            return Err(PlanError::QuietEach);
         }
         let source = Source::new(args.source.as_ref(), surroundings)?;
         let demand = FamilyDemand::new(&args, source.address)?;
@@ -274,9 +272,14 @@ fn pace(args: &PingArgs, surroundings: &Surroundings) -> Result<Pace, PlanError>
     if interval.is_zero() && !args.flood && surroundings.user != User::Root {
         return Err(PlanError::FloodNeedsRoot);
     }
-    let timeout = args.timeout.unwrap_or(DEFAULT_TIMEOUT);
-    if timeout.is_zero() {
-        return Err(PlanError::ZeroTimeout);
+    let timeout = args.timeout.unwrap_or_else(|| args.deadline.map_or(DEFAULT_TIMEOUT, |end| DEFAULT_TIMEOUT.min(end / 2)));
+    match args.deadline {
+        Some(deadline) if deadline < MIN_DEADLINE => {
+            let timeout = args.timeout.unwrap_or(DEFAULT_TIMEOUT);
+            return Err(PlanError::DeadlineTooSmall { deadline, timeout });
+        }
+        _ if timeout.is_zero() => return Err(PlanError::ZeroTimeout),
+        _ => {}
     }
     let default_count = match surroundings.stdout {
         Stdout::Terminal => None,
@@ -329,6 +332,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A program that reads us expects us to end.
 const DEFAULT_COUNT_OFF_TERMINAL: u64 = 10;
+
+/// Less is no time to send a probe in and hear of it.
+const MIN_DEADLINE: Duration = Duration::from_millis(2);
 
 /// Cron starts jobs by the minute; 49 s leave 11 s for names and output before the next one.
 const CRON_DEADLINE: Duration = Duration::from_secs(49);

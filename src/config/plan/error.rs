@@ -15,9 +15,6 @@ pub enum PlanError {
     /// `--icmp --no-icmp`.
     #[error("--icmp and --no-icmp exclude each other; give one of them")]
     BothIcmp,
-    /// `-q --each`.
-    #[error("-q leaves out the lines that --each asks for; give one of them")]
-    QuietEach,
     /// `-4 ::1`, `-6 127.0.0.1`.
     #[error("{target}: {address} is not an {wanted} address, which {option} asks for; drop {option} or this target")]
     WrongFamily {
