@@ -21,7 +21,7 @@ fn spread(low: u64, width: u64) -> Vec<Rtt> {
         .collect()
 }
 
-/// The mixing steps of SplitMix64. A mere multiple would leave neighbours at a constant distance, and so make IPDV cost nothing.
+/// The mixing steps of `SplitMix64`. A mere multiple would leave neighbours at a constant distance, and so make IPDV cost nothing.
 fn mixed(n: u64) -> u64 {
     let n = n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
