@@ -63,7 +63,7 @@ impl Jitter {
     }
 }
 
-/// |RTT(i) - RTT(i-1)| over consecutive probes that were both received (RFC 3393, section 2.4 and 4.6: undefined where either was not).
+/// |RTT(i) - RTT(i-1)| over consecutive probes that were both received (RFC 3393: undefined where either was not).
 #[derive(Clone, Debug, Default)]
 pub struct Ipdv {
     magnitudes: Histogram,

@@ -1,8 +1,8 @@
 //! Runs of lost probes.
 //!
 //! One probe in a hundred lost at random is a dirty link; a hundred in a row is an outage. A *loss period* (RFC 3357, section 4; the
-//! *loss episode* of RFC 6534, section 3, by the same rule) is a maximal run of lost probes in sending order, among the probes that were
-//! sent and judged: an answer of any kind ends it, also a late one or an error, for it shows that the path carried packets.
+//! *loss episode* of RFC 6534) is a maximal run of lost probes in sending order, among the probes that were sent and judged. An
+//! answer of any kind ends it, also a late one or an error, for it shows that the path carried packets.
 //!
 //! A probe that never left this host, or that this host could not judge, is not part of the stream: it neither extends a run nor
 //! ends it. It says nothing about the path, and the lost probes on both sides of it are consecutive among those that do.

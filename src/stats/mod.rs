@@ -15,7 +15,7 @@
 //! | reordered | a reply that a later-sent probe's reply overtook (RFC 4737) | [`Counts`] |
 //! | send lateness | departure behind the schedule: this host's noise, in no RTT | [`Lateness`] |
 //!
-//! Every one of them merges: two windows give exactly the figures of one window over both.
+//! Every one of them merges: two windows give the figures of one window over both ([`WindowStats::merge`] names the exceptions).
 
 mod distribution;
 mod histogram;
