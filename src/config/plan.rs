@@ -272,7 +272,10 @@ fn pace(args: &PingArgs, surroundings: &Surroundings) -> Result<Pace, PlanError>
     if interval.is_zero() && !args.flood && surroundings.user != User::Root {
         return Err(PlanError::FloodNeedsRoot);
     }
-    let timeout = args.timeout.unwrap_or_else(|| args.deadline.map_or(DEFAULT_TIMEOUT, |end| DEFAULT_TIMEOUT.min(end / 2)));
+    let timeout = args.timeout.unwrap_or_else(|| {
+        args.deadline
+            .map_or(DEFAULT_TIMEOUT, |end| DEFAULT_TIMEOUT.min(end / 2))
+    });
     match args.deadline {
         Some(deadline) if deadline < MIN_DEADLINE => {
             let timeout = args.timeout.unwrap_or(DEFAULT_TIMEOUT);

@@ -31,7 +31,8 @@ pub struct Prober {
     syn_backlog: VecDeque<Slot>,
     overflow: [Overflow; 2],
     events: VecDeque<Event>,
-    in_flight: u64,
+    /// By protocol.
+    in_flight: [u64; 2],
     counters: Counters,
 }
 
@@ -108,7 +109,7 @@ impl Prober {
             syn_backlog: VecDeque::new(),
             overflow: [Overflow::default(); 2],
             events: VecDeque::new(),
-            in_flight: 0,
+            in_flight: [0; 2],
             counters: Counters::default(),
         }
     }
@@ -163,7 +164,7 @@ impl Prober {
         progress.next_seq = seq.next();
         progress.spent += 1;
         progress.in_flight += 1;
-        self.in_flight += 1;
+        self.in_flight[progress.admission.proto as usize] += 1;
         let isn = match progress.admission.proto {
             Proto::Icmp => 0,
             Proto::Tcp => isn(slot.series, seq),
@@ -418,7 +419,13 @@ impl Prober {
     /// Whether every probe that was asked for has been sent and either answered or timed out.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.in_flight == 0 && self.schedule.next_due().is_none() && self.syn_backlog.is_empty()
+        self.in_flight == [0; 2] && self.schedule.next_due().is_none() && self.syn_backlog.is_empty()
+    }
+
+    /// How many probes of a protocol await their answer.
+    #[must_use]
+    pub const fn in_flight(&self, proto: Proto) -> u64 {
+        self.in_flight[proto as usize]
     }
 
     /// Whether every series has sent as many probes as its pace asks for; never so for a series without end.
@@ -442,7 +449,7 @@ impl Prober {
             self.settle_through(id, self.series[index].next_seq);
             self.series[index].in_flight = 0;
         }
-        self.in_flight = 0;
+        self.in_flight = [0; 2];
     }
 
     /// The next thing that happened.
@@ -499,7 +506,8 @@ impl Prober {
     fn leave_flight(&mut self, id: SeriesId, now: Mono) {
         let progress = &mut self.series[id.index()];
         progress.in_flight = progress.in_flight.saturating_sub(1);
-        self.in_flight = self.in_flight.saturating_sub(1);
+        let in_flight = &mut self.in_flight[progress.admission.proto as usize];
+        *in_flight = in_flight.saturating_sub(1);
         if progress.parked {
             progress.parked = false;
             self.schedule.push(now, id);

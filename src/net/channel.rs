@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::tap::Tap;
 use super::tx_ids::TxIds;
 use crate::engine::{Due, Prober};
 use crate::outcome::Proto;
@@ -15,7 +16,7 @@ pub(super) struct Channel {
     proto: Proto,
     sender: OwnedFd,
     /// Where answers arrive, unless it is the sender.
-    receiver: Option<OwnedFd>,
+    receiver: Option<(OwnedFd, Tap)>,
     outgoing: SendBatch,
     due: Vec<Due>,
     pub(super) incoming: RecvBatch,
@@ -32,7 +33,7 @@ pub(super) struct QueuedError<'a> {
 
 impl Channel {
     /// Takes over opened sockets. Packets of up to `packet_bytes` bytes go out.
-    pub(super) fn new(proto: Proto, sender: OwnedFd, receiver: Option<OwnedFd>, packet_bytes: usize) -> Self {
+    pub(super) fn new(proto: Proto, sender: OwnedFd, receiver: Option<(OwnedFd, Tap)>, packet_bytes: usize) -> Self {
         Self {
             proto,
             sender,
@@ -48,7 +49,7 @@ impl Channel {
 
     /// The descriptors to wait at: the sender (for stamps), and the receiver where it is another.
     pub(super) fn descriptors(&self) -> (BorrowedFd<'_>, Option<BorrowedFd<'_>>) {
-        (self.sender.as_fd(), self.receiver.as_ref().map(AsFd::as_fd))
+        (self.sender.as_fd(), self.receiver.as_ref().map(|(fd, _)| fd.as_fd()))
     }
 
     /// Adds the packet of a probe, which `fill` writes, to the next batch. The batch must not be full.
@@ -70,6 +71,9 @@ impl Channel {
         prober: &mut Prober,
         mut queued: impl FnMut(&mut Prober, QueuedError<'_>),
     ) {
+        if let Some((fd, tap)) = self.receiver.as_mut().filter(|_| self.outgoing.unsent() > 0) {
+            tap.open(fd.as_fd());
+        }
         while self.outgoing.unsent() > 0 {
             let first = self.outgoing.cursor();
             let progress = self.outgoing.send(self.sender.as_fd());
@@ -93,9 +97,16 @@ impl Channel {
         self.due.clear();
     }
 
+    /// Nothing is expected to arrive until the next [`flush`](Self::flush).
+    pub(super) fn rest(&mut self) {
+        if let Some((fd, tap)) = &mut self.receiver {
+            tap.close(fd.as_fd());
+        }
+    }
+
     /// Reads one batch of answers into `incoming`; the send stamps of all that they answer are known when this returns.
     pub(super) fn receive(&mut self, prober: &mut Prober, queued: impl FnMut(&mut Prober, QueuedError<'_>)) -> usize {
-        let fd = self.receiver.as_ref().unwrap_or(&self.sender).as_fd();
+        let fd = self.receiver.as_ref().map_or(&self.sender, |(fd, _)| fd).as_fd();
         // An error here is one of an earlier send, and the queue is as it was: read on.
         let received = (0..MAX_PENDING_ERRORS)
             .find_map(|_| self.incoming.recv(fd, Queue::Data).ok())
@@ -141,7 +152,7 @@ impl Channel {
 
     /// How many packets the receive queue has dropped since the last call.
     pub(super) fn take_drops(&mut self) -> io::Result<u32> {
-        let total = options::receive_drops(self.receiver.as_ref().unwrap_or(&self.sender).as_fd())?;
+        let total = options::receive_drops(self.receiver.as_ref().map_or(&self.sender, |(fd, _)| fd).as_fd())?;
         let new = total.wrapping_sub(self.drops);
         self.drops = total;
         Ok(new)

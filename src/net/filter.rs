@@ -19,27 +19,12 @@ impl PortBlock {
     pub(super) const NONE: Self = Self { base: 1, mask: 0 };
 }
 
-/// TCP segments to the block, for a packet socket whose packets begin at the IP header.
+/// TCP segments to the block. For raw sockets: packets begin at the IPv4 header, or at the TCP header over IPv6.
 pub(super) fn tcp_answers(family: Family, block: PortBlock) -> Vec<FilterInstruction> {
     let to_block = [and(block.mask), if_eq(block.base, 1, 0), DROP, PASS];
     match family {
-        Family::V4 => [
-            &[load_byte(PKTTYPE), if_eq(PACKET_HOST, 1, 0), DROP][..],
-            &[load_byte(9), if_eq(ip::TCP.into(), 1, 0), DROP],
-            // A fragment other than the first has no ports.
-            &[load_half(6), if_bits(0x1fff, 0, 1), DROP],
-            &[load_header_length(0), load_half_at_x(2)],
-            &to_block,
-        ]
-        .concat(),
-        // Answers to a SYN carry no extension headers.
-        Family::V6 => [
-            &[load_byte(PKTTYPE), if_eq(PACKET_HOST, 1, 0), DROP][..],
-            &[load_byte(6), if_eq(ip::TCP.into(), 1, 0), DROP],
-            &[load_half(42)],
-            &to_block,
-        ]
-        .concat(),
+        Family::V4 => [&[load_header_length(0), load_half_at_x(2)][..], &to_block].concat(),
+        Family::V6 => [&[load_half(2)][..], &to_block].concat(),
     }
 }
 
@@ -100,10 +85,6 @@ const STORE: FilterInstruction = instruction(libc::BPF_ST, 0, 0, 0);
 const LOAD: FilterInstruction = instruction(libc::BPF_LD | libc::BPF_MEM, 0, 0, 0);
 const TO_X: FilterInstruction = instruction(libc::BPF_MISC | libc::BPF_TAX, 0, 0, 0);
 
-const PACKET_HOST: u16 = 0;
-/// `SKF_AD_OFF + SKF_AD_PKTTYPE`.
-const PKTTYPE: u32 = 0xffff_f000 + 4;
-
 const fn load_byte(at: u32) -> FilterInstruction {
     instruction(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0, 0, at)
 }
@@ -148,10 +129,6 @@ const fn if_eq(value: u16, then_skip: u8, else_skip: u8) -> FilterInstruction {
         else_skip,
         value as u32,
     )
-}
-
-const fn if_bits(bits: u32, then_skip: u8, else_skip: u8) -> FilterInstruction {
-    instruction(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, then_skip, else_skip, bits)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "BPF operation codes have 16 bits")]

@@ -13,6 +13,7 @@ pub mod resolve;
 mod route;
 mod sockets;
 mod start;
+mod tap;
 mod tx_ids;
 
 pub use control::{Command, Finished, Inbox, Noise, Remote, Sink, control};

@@ -40,6 +40,8 @@ pub struct Native<S> {
     sealed: bool,
     /// Connections are awaited for as long again, so that late ones are seen.
     longest_timeout: Duration,
+    /// Until when a SYN that has timed out may be answered late.
+    listen_until: Mono,
 }
 
 /// How much a run remembers.
@@ -90,6 +92,7 @@ impl<S: Sink> Native<S> {
             sink,
             sealed: false,
             longest_timeout: Duration::ZERO,
+            listen_until: Mono::default(),
         }
     }
 
@@ -108,13 +111,9 @@ impl<S: Sink> Native<S> {
                 self.receive_all();
             }
             if timeout_due {
-                self.note_drops(turn.mono);
-                self.prober.handle_deadline(turn.mono);
-                let patience = self.longest_timeout * 2;
-                if let Some(connector) = self.sockets.connector() {
-                    connector.close_before(turn.mono.before(patience));
-                }
+                self.time_out(turn.mono);
             }
+            self.rest(turn.mono);
             self.send_due();
             self.tell();
             readiness = self.wait().map_err(RunError::Wait)?;
@@ -214,9 +213,7 @@ impl<S: Sink> Native<S> {
                     clock,
                     guard,
                 };
-                let received = channel.receive(prober, |prober, queued| {
-                    answers.queued_error(kind, &queued, prober)
-                });
+                let received = channel.receive(prober, |prober, queued| answers.queued_error(kind, &queued, prober));
                 answers.handle_batch(kind, channel, prober);
                 if received < BATCH {
                     break;
@@ -239,6 +236,28 @@ impl<S: Sink> Native<S> {
             match channel.proto() {
                 Proto::Icmp => self.noise.icmp_receive_drops += u64::from(drops),
                 Proto::Tcp => self.noise.tcp_receive_drops += u64::from(drops),
+            }
+        }
+    }
+
+    /// Times out what was due before `now`, when all sockets were read.
+    fn time_out(&mut self, now: Mono) {
+        let syns = self.prober.in_flight(Proto::Tcp);
+        self.note_drops(now);
+        self.prober.handle_deadline(now);
+        if self.prober.in_flight(Proto::Tcp) < syns {
+            self.listen_until = now.after(self.longest_timeout);
+        }
+        if let Some(connector) = self.sockets.connector() {
+            connector.close_before(now.before(self.longest_timeout * 2));
+        }
+    }
+
+    /// Stops listening for TCP answers while none can come: no SYN is under way, and those timed out are too old to be answered late.
+    fn rest(&mut self, now: Mono) {
+        if self.prober.in_flight(Proto::Tcp) == 0 && now >= self.listen_until {
+            for (_, channel) in self.sockets.channels() {
+                channel.rest();
             }
         }
     }
@@ -267,10 +286,25 @@ impl<S: Sink> Native<S> {
     }
 
     fn flush(&mut self, now: Reading) {
-        let Self { sockets, prober, codec, clock, guard, noise, .. } = self;
+        let Self {
+            sockets,
+            prober,
+            codec,
+            clock,
+            guard,
+            noise,
+            ..
+        } = self;
         for (kind, channel) in sockets.channels() {
-            let mut answers = Answers { codec, noise, clock, guard };
-            channel.flush(now.wall, prober, |prober, queued| answers.queued_error(kind, &queued, prober));
+            let mut answers = Answers {
+                codec,
+                noise,
+                clock,
+                guard,
+            };
+            channel.flush(now.wall, prober, |prober, queued| {
+                answers.queued_error(kind, &queued, prober)
+            });
         }
     }
 
@@ -412,16 +446,17 @@ impl Answers<'_> {
         let epoch = self.guard.observe(now);
         for packet in channel.incoming.iter() {
             let read = match (kind, packet.from.map(|from| from.ip())) {
-                (ChannelKind::Icmp(Family::V4, IcmpAccess::Raw) | ChannelKind::Syn(_), _) => {
+                (ChannelKind::Icmp(Family::V4, IcmpAccess::Raw) | ChannelKind::Syn(Family::V4), _) => {
                     self.codec.read_packet(packet.bytes, prober)
                 }
                 (ChannelKind::Icmp(Family::V6, IcmpAccess::Raw), Some(from)) => {
                     self.codec.read_icmp(from, packet.bytes, Ident::Ours, prober)
                 }
+                (ChannelKind::Syn(Family::V6), Some(from)) => self.codec.read_tcp(from, packet.bytes, prober),
                 (ChannelKind::Icmp(_, IcmpAccess::Datagram), Some(from)) => {
                     self.codec.read_icmp(from, packet.bytes, Ident::Kernels, prober)
                 }
-                (ChannelKind::Icmp(..) | ChannelKind::Connect, _) => Err(Ignored::Foreign),
+                (ChannelKind::Icmp(..) | ChannelKind::Syn(_) | ChannelKind::Connect, _) => Err(Ignored::Foreign),
             };
             match read {
                 Ok(Match {

@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::filter::{self, PortBlock};
 use crate::series::PacketOptions;
-use crate::sys::{self, Family, FilterInstruction, Stamps, options, packet_socket};
+use crate::sys::{self, Family, Stamps, options};
 use crate::wire;
 
 /// Why a socket could not be opened.
@@ -172,28 +172,32 @@ pub(super) fn syn_sender(family: Family, settings: &Settings<'_>) -> Result<Owne
     Ok(OwnedFd::from(socket))
 }
 
-/// Receives TCP segments of a family to the reserved ports.
-///
-/// A packet socket and not a raw one: it filters before it copies, where a raw TCP socket has every segment of the host copied first.
+/// Receives TCP segments of a family to the reserved ports: see [`super::tap`] for when.
 pub(super) fn syn_receiver(family: Family, settings: &Settings<'_>) -> Result<StampedSocket, OpenError> {
-    let failed = |source| OpenError::new("packet socket for answers to SYNs", source);
-    let program: Vec<FilterInstruction> = filter::tcp_answers(wire_family(family), settings.block);
-    let ethertype = match family {
-        Family::V4 => libc::ETH_P_IP,
-        Family::V6 => libc::ETH_P_IPV6,
+    let failed = |source| OpenError::new("raw socket for answers to SYNs", source);
+    let domain = match family {
+        Family::V4 => Domain::IPV4,
+        Family::V6 => Domain::IPV6,
     };
-    let interface = settings
-        .packet
-        .interface
-        .as_deref()
-        .map(sys::process::interface_index)
-        .transpose()
-        .map_err(failed)?;
-    let ethertype = u16::try_from(ethertype).unwrap_or_default();
-    let fd = packet_socket::open(ethertype, interface, &program).map_err(failed)?;
-    options::enable_timestamping(fd.as_fd(), Stamps::RxOnly).map_err(failed)?;
-    let buffer = options::force_receive_buffer(fd.as_fd(), settings.receive_buffer).map_err(failed)?;
-    Ok(StampedSocket { fd, buffer })
+    let socket = Socket::new(domain, Type::RAW.cloexec().nonblocking(), Some(Protocol::TCP)).map_err(failed)?;
+    let fd = socket.as_fd();
+    (|| {
+        options::attach_drop_all(fd)?;
+        if let Some(interface) = &settings.packet.interface {
+            options::bind_to_device(fd, interface)?;
+        }
+        options::recv_ttl(fd, family)?;
+        options::enable_timestamping(fd, Stamps::RxOnly)?;
+        let buffer = options::force_receive_buffer(fd, settings.receive_buffer)?;
+        options::drain(fd)?;
+        options::attach_filter(fd, &filter::tcp_answers(wire_family(family), settings.block))?;
+        Ok(buffer)
+    })()
+    .map(|buffer| StampedSocket {
+        fd: OwnedFd::from(socket),
+        buffer,
+    })
+    .map_err(failed)
 }
 
 fn icmp_domain(family: Family) -> (Domain, Protocol) {

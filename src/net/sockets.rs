@@ -9,8 +9,10 @@ use super::connect::Connector;
 use super::filter::PortBlock;
 use super::open::{self, OpenError, Settings, StampedSocket};
 use super::reserve::Reservation;
+use super::tap::Tap;
 use crate::outcome::{Proto, SendError};
 use crate::series::{DEFAULT_PAYLOAD_BYTES, Endpoint, PacketOptions, Series};
+use crate::sys::process::interface_index;
 use crate::sys::{Family, Interest};
 use crate::units::{Mono, ProbeSeq, SeriesId};
 use crate::wire::{icmp, ip, tcp};
@@ -138,7 +140,19 @@ impl Sockets {
         let receiver = open::syn_receiver(family, &settings)?;
         let sender = open::syn_sender(family, &settings)?;
         self.note_buffer(&receiver);
-        let channel = Channel::new(Proto::Tcp, sender, Some(receiver.fd), ip::V6_HEADER_LEN + tcp::SYN_LEN);
+        let interface = self
+            .plan
+            .packet
+            .interface
+            .as_deref()
+            .and_then(|name| interface_index(name).ok());
+        let tap = Tap::new(interface.unwrap_or(0));
+        let channel = Channel::new(
+            Proto::Tcp,
+            sender,
+            Some((receiver.fd, tap)),
+            ip::V6_HEADER_LEN + tcp::SYN_LEN,
+        );
         Ok((ChannelKind::Syn(family), channel))
     }
 

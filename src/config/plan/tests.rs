@@ -201,7 +201,11 @@ fn a_deadline_must_leave_time_to_judge_a_probe() {
     }
     assert_eq!(plan("-W 0 a"), Err(PlanError::ZeroTimeout));
     let timeout = |words| plan(words).unwrap().pace.timeout;
-    assert_eq!(timeout("-w 1 a"), Duration::from_millis(500), "half of a short deadline");
+    assert_eq!(
+        timeout("-w 1 a"),
+        Duration::from_millis(500),
+        "half of a short deadline"
+    );
     assert_eq!(timeout("-w 30 a"), Duration::from_secs(1));
 }
 
@@ -291,7 +295,10 @@ fn options_arrive_where_they_belong() {
         (quiet, json, each, numeric, print_times, verbose),
         (false, true, true, true, true, false)
     );
-    assert!(plan("-q --each a").unwrap().output.each, "lines that were asked for are not left out");
+    assert!(
+        plan("-q --each a").unwrap().output.each,
+        "lines that were asked for are not left out"
+    );
 }
 
 #[test]
