@@ -322,6 +322,13 @@ fn conclude(
             "{drops} packets did not fit into the receive queue of this host: {hint}"
         ));
     }
+    if plan.output.verbose {
+        finished
+            .noise
+            .sentences()
+            .iter()
+            .for_each(|sentence| complain(sentence));
+    }
     let silent = rows.iter().any(|row| row.summary.counts.received == 0);
     let mut crossed = false;
     for (row, threshold) in rows

@@ -6,6 +6,7 @@
 //! awaited). Everything else is [`Ignored`], and counted.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use super::cookie::CookieKey;
@@ -71,6 +72,18 @@ pub enum Ignored {
     Cookie,
     /// The cookie is right, the sender is not the target.
     Sender,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "malformed ({why})"),
+            Self::Checksum => f.write_str("wrong ICMP checksum"),
+            Self::Foreign => f.write_str("meant for others"),
+            Self::Cookie => f.write_str("without our cookie (forged, corrupted, or of an earlier run)"),
+            Self::Sender => f.write_str("not from the target"),
+        }
+    }
 }
 
 impl Codec {

@@ -131,5 +131,42 @@ pub struct Noise {
     pub ignored: BTreeMap<Ignored, u64>,
 }
 
+impl Noise {
+    /// What happened, a sentence each; none where nothing did.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let counted = [
+            (
+                self.icmp_receive_drops,
+                "packets were dropped at the receive queues for ICMP",
+            ),
+            (
+                self.tcp_receive_drops,
+                "packets were dropped at the receive queues for TCP",
+            ),
+            (u64::from(self.clock_steps), "steps of the wall clock, or suspensions"),
+            (
+                self.slots_skipped,
+                "slots of the schedule came too late and were skipped",
+            ),
+            (
+                self.syn_ack_retransmissions,
+                "SYN-ACKs were sent again by their peers: a first one, or our RST, was lost",
+            ),
+        ];
+        let ignored = self
+            .ignored
+            .iter()
+            .map(|(why, count)| (*count, format!("received packets answered nothing: {why}")));
+        let all = counted
+            .map(|(count, what)| (count, what.to_owned()))
+            .into_iter()
+            .chain(ignored);
+        all.filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect()
+    }
+}
+
 /// A queue of commands this long is a caller gone wild.
 const COMMANDS: usize = 64;
