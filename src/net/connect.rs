@@ -14,6 +14,8 @@
 //!
 //! Memory and descriptors are bounded by [`MAX_OPEN`]. All operations take constant time, amortised.
 
+mod slab;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -22,6 +24,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use self::slab::{Slab, Token};
 use crate::outcome::{SendError, Unreachable};
 use crate::series::PacketOptions;
 use crate::sys::{self, Epoll, Family, Interest, Queue, Ready, RecvBatch, options};
@@ -33,7 +36,7 @@ pub(super) struct Connector {
     packet: PacketOptions,
     epoll: Epoll,
     errors: RecvBatch,
-    attempts: Slab,
+    attempts: Slab<Attempt>,
     /// By age, with those that are over already among them.
     by_age: VecDeque<(Mono, Token)>,
 }
@@ -323,84 +326,6 @@ impl Attempt {
                 code: error.code,
             })
         })
-    }
-}
-
-/// Attempts by place. A place that is used again gets another token, so that what the kernel says of the attempt before is
-/// not taken for news of the one that is there now.
-#[derive(Debug, Default)]
-struct Slab {
-    places: Vec<Place>,
-    free: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Place {
-    generation: u32,
-    attempt: Option<Attempt>,
-}
-
-/// Which attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Token {
-    place: u32,
-    generation: u32,
-}
-
-impl From<Token> for u64 {
-    fn from(token: Token) -> Self {
-        Self::from(token.generation) << 32 | Self::from(token.place)
-    }
-}
-
-impl From<u64> for Token {
-    fn from(token: u64) -> Self {
-        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
-        Self {
-            place: half(token),
-            generation: half(token >> 32),
-        }
-    }
-}
-
-impl Slab {
-    fn insert(&mut self, attempt: Attempt) -> Token {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place {
-                generation: 0,
-                attempt: None,
-            });
-            // At most MAX_OPEN places are ever in use.
-            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
-        });
-        let found = &mut self.places[place as usize];
-        found.generation = found.generation.wrapping_add(1);
-        found.attempt = Some(attempt);
-        Token {
-            place,
-            generation: found.generation,
-        }
-    }
-
-    fn get(&self, token: Token) -> Option<&Attempt> {
-        let place = self.places.get(token.place as usize)?;
-        place.attempt.as_ref().filter(|_| place.generation == token.generation)
-    }
-
-    fn contains(&self, token: Token) -> bool {
-        self.get(token).is_some()
-    }
-
-    /// Closes the socket of an attempt, if it is still there.
-    fn remove(&mut self, token: Token) {
-        if self.contains(token) {
-            self.places[token.place as usize].attempt = None;
-            self.free.push(token.place);
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.places.len() - self.free.len()
     }
 }
 

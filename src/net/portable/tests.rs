@@ -1,14 +1,15 @@
 //! Tests against the kernel, on loopback and in networks of their own.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::mpsc;
 use std::{env, thread};
 
 use super::*;
 use crate::clock::Reading;
 use crate::net::control::{Remote, control};
-use crate::outcome::{Event, Fate, Timing, What as Happened};
+use crate::outcome::{Answer, Event, Fate, Timing, Unreachable, What as Happened};
+use crate::series::Endpoint;
 use crate::sys::testing::{in_fresh_network, shell};
 
 /// Keeps all events.
@@ -209,12 +210,10 @@ fn without_a_route_nothing_is_sent_and_nothing_is_lost() {
     });
 }
 
+type Ended = Result<Finished<Log>, PortableError>;
+
 /// A run without end on a thread of its own, what it says as it happens, and the way to it.
-fn endless() -> (
-    Remote<Log>,
-    mpsc::Receiver<Event>,
-    thread::JoinHandle<Result<Finished<Log>, PortableError>>,
-) {
+fn endless() -> (Remote<Log>, mpsc::Receiver<Event>, thread::JoinHandle<Ended>) {
     let (remote, inbox) = control().unwrap();
     let (watcher, events) = mpsc::channel();
     let sink = Log {
