@@ -62,7 +62,7 @@ pub mod packet_socket;
 pub mod poll;
 pub mod process;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use batch_recv::{Queue, QueuedIcmpError, Received, RecvBatch, TxStamp};
 pub use batch_send::{Pushed, SendBatch, SendProgress};

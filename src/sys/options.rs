@@ -248,6 +248,26 @@ pub fn set_linger_reset(fd: BorrowedFd<'_>) -> io::Result<()> {
     SockRef::from(&fd).set_linger(Some(Duration::ZERO))
 }
 
+/// Sets how often the SYN of a connection attempt is sent again before the attempt fails; the kernel takes no 0.
+///
+/// # Errors
+///
+/// The errno of `setsockopt`.
+pub fn set_syn_retries(fd: BorrowedFd<'_>, retries: u8) -> io::Result<()> {
+    let retries = libc::c_int::from(retries);
+    set(fd, libc::IPPROTO_TCP, libc::TCP_SYNCNT, &retries)
+}
+
+/// Makes binding to a source address leave the port to `connect`, which takes any that is free *for that destination*; a
+/// port chosen by `bind` would be taken for all of them.
+///
+/// # Errors
+///
+/// The errno of `setsockopt`.
+pub fn bind_address_only(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, &ON)
+}
+
 /// Sends and receives by one interface alone.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use super::{Interest, PollFd, Pushed, Queue, RecvBatch, SendBatch, TxStamp, chec
 ///
 /// Without the privilege for that, says so and runs nothing; or panics, where the environment says that this is the
 /// lab.
-pub(super) fn in_fresh_network(test: impl FnOnce() + Send + 'static) {
+pub(crate) fn in_fresh_network(test: impl FnOnce() + Send + 'static) {
     let name = thread::current().name().unwrap_or("a test").to_owned();
     let in_it = move || match enter_fresh_network() {
         Ok(()) => test(),
@@ -59,7 +59,7 @@ fn skip(why: &str) {
 }
 
 /// Runs a shell command in the network namespace of this thread.
-pub(super) fn shell(command: &str) {
+pub(crate) fn shell(command: &str) {
     let output = Command::new("sh").args(["-c", command]).output().unwrap();
     assert!(
         output.status.success(),
@@ -145,4 +145,4 @@ pub(super) fn keep_stamps_on() -> UdpSocket {
 }
 
 /// Long enough that nothing which is going to happen on loopback takes longer.
-pub(super) const LONG: Duration = Duration::from_secs(10);
+pub(crate) const LONG: Duration = Duration::from_secs(10);
