@@ -24,7 +24,8 @@ use crate::clock::SystemClock;
 use crate::config::{EngineChoice, Family, Host, PingPlan, Target};
 use crate::net::resolve::{Limits, NameResolver};
 use crate::net::{
-    Capacity, Command, Finished, Inbox, NativeOptions, Needs, Privilege, Remote, RunError, control, prepare,
+    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Privilege, Remote, control, prepare,
+    run_portable,
 };
 use crate::report::OutputError;
 use crate::sys;
@@ -72,7 +73,7 @@ async fn ping(plan: &PingPlan) -> anyhow::Result<Exit> {
     }
 }
 
-type Measured = Result<Finished<PingSink>, RunError>;
+type Measured = anyhow::Result<Finished<PingSink>>;
 
 /// Opens the sockets, so that what is missing is said before anything else, and starts the packet thread.
 fn start_thread(
@@ -82,16 +83,24 @@ fn start_thread(
     sink: PingSink,
 ) -> anyhow::Result<(oneshot::Receiver<Measured>, Option<String>)> {
     let privilege = match plan.engine {
-        EngineChoice::Auto | EngineChoice::Portable => Privilege::Auto,
+        EngineChoice::Auto => Privilege::Auto,
         EngineChoice::Raw => Privilege::Raw,
         EngineChoice::Unprivileged => Privilege::Unprivileged,
+        EngineChoice::Portable => {
+            let options = PortableOptions {
+                clock,
+                packet: plan.packet.clone(),
+                max_syn_rate: plan.max_syn_rate,
+            };
+            return Ok((spawn(move || Ok(run_portable(inbox, sink, options)?))?, None));
+        }
     };
     let prepared = prepare(native_options(plan, clock, privilege), inbox, sink)?;
     for notice in &prepared.notices {
         complain(notice);
     }
     let native = prepared.native;
-    Ok((spawn(move || native.run())?, prepared.buffer_hint))
+    Ok((spawn(move || Ok(native.run()?))?, prepared.buffer_hint))
 }
 
 /// Runs `measure` on a thread of its own. It is not joined: what it leaves comes through the channel.

@@ -512,29 +512,32 @@ impl Answers<'_> {
 
 /// Takes over what became of connection attempts.
 fn conclude(connector: &mut Connector, prober: &mut Prober, clock: &SystemClock, guard: &mut StepGuard) {
-    let now = clock.read();
-    let epoch = guard.observe(now);
-    let arrival = |measured| Arrival {
-        at: now.mono,
-        epoch,
-        measured,
-        ttl: None,
-        bytes: 0,
-    };
     // Only a broken epoll descriptor fails, and then probes time out.
     let _ = connector.poll(
         |Concluded {
              probe: (series, seq),
              how,
-         }| match how {
-            How::Connected(rtt) => prober.handle_answer(series, seq, Answer::Reply, arrival(Measured::TcpInfo(rtt))),
-            How::Retransmitted => prober.handle_retransmitted(series, seq),
-            How::Refused => prober.handle_answer(series, seq, Answer::Refused, arrival(Measured::User)),
-            How::Reset => prober.handle_answer(series, seq, Answer::Reset, arrival(Measured::User)),
-            How::Unreachable(error) => {
-                prober.handle_answer(series, seq, Answer::Unreachable(error), arrival(Measured::User));
+         }| {
+            let now = clock.read();
+            let epoch = guard.observe(now);
+            let mut answer = |answer, measured| {
+                let arrival = Arrival {
+                    at: now.mono,
+                    epoch,
+                    measured,
+                    ttl: None,
+                    bytes: 0,
+                };
+                prober.handle_answer(series, seq, answer, arrival);
+            };
+            match how {
+                How::Connected(rtt) => answer(Answer::Reply, Measured::TcpInfo(rtt)),
+                How::Refused => answer(Answer::Refused, Measured::User),
+                How::Reset => answer(Answer::Reset, Measured::User),
+                How::Unreachable(error) => answer(Answer::Unreachable(error), Measured::User),
+                How::Retransmitted => prober.handle_retransmitted(series, seq),
+                How::SendFailed(_) => prober.handle_send_failure(series, seq),
             }
-            How::SendFailed(_) => prober.handle_send_failure(series, seq),
         },
     );
 }
