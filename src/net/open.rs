@@ -1,7 +1,7 @@
 //! Opening sockets with what this process may do, and saying what is missing.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -86,6 +86,7 @@ pub(super) fn raw_icmp(family: Family, settings: &Settings<'_>) -> Result<Stampe
             Family::V6 => options::set_icmp6_filter(fd, filter::ICMP6_BLOCKED)?,
         }
         let buffer = prepare_icmp(&socket, family, settings)?;
+        ask_for_hop_limit(fd, family)?;
         // Between socket() and the filter anything may have come in: empty the queue before the real filter opens it.
         options::drain(fd)?;
         options::attach_filter(
@@ -113,6 +114,7 @@ pub(super) fn datagram_icmp(family: Family, settings: &Settings<'_>) -> Result<S
     let (domain, protocol) = icmp_domain(family);
     let socket = Socket::new(domain, Type::DGRAM.cloexec().nonblocking(), Some(protocol)).map_err(failed)?;
     let buffer = prepare_icmp(&socket, family, settings).map_err(failed)?;
+    options::recv_ttl(socket.as_fd(), family).map_err(failed)?;
     Ok(StampedSocket {
         fd: OwnedFd::from(socket),
         buffer,
@@ -135,8 +137,15 @@ fn prepare_icmp(socket: &Socket, family: Family, settings: &Settings<'_>) -> io:
     if let Some(source) = settings.packet.source {
         socket.bind(&SockAddr::from(std::net::SocketAddr::from((source, 0))))?;
     }
-    options::recv_ttl(fd, family)?;
     options::force_receive_buffer(fd, settings.receive_buffer)
+}
+
+/// Raw IPv4 sockets deliver the IP header, with the TTL in it; raw IPv6 sockets don't.
+fn ask_for_hop_limit(fd: BorrowedFd<'_>, family: Family) -> io::Result<()> {
+    match family {
+        Family::V4 => Ok(()),
+        Family::V6 => options::recv_ttl(fd, family),
+    }
 }
 
 /// What every sending socket has: the interface asked for, stamps, and local queue drops as errors instead of silence.
@@ -186,7 +195,7 @@ pub(super) fn syn_receiver(family: Family, settings: &Settings<'_>) -> Result<St
         if let Some(interface) = &settings.packet.interface {
             options::bind_to_device(fd, interface)?;
         }
-        options::recv_ttl(fd, family)?;
+        ask_for_hop_limit(fd, family)?;
         options::enable_timestamping(fd, Stamps::RxOnly)?;
         let buffer = options::force_receive_buffer(fd, settings.receive_buffer)?;
         options::drain(fd)?;
