@@ -8,6 +8,7 @@ mod sink;
 mod targets;
 mod view;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ use crate::clock::SystemClock;
 use crate::config::{EngineChoice, Family, Host, PingPlan, Target};
 use crate::net::resolve::{Limits, NameResolver};
 use crate::net::{
-    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Privilege, Remote, control, prepare,
-    run_portable,
+    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Privilege, Refused, Remote, control,
+    prepare, run_portable,
 };
 use crate::report::OutputError;
 use crate::sys;
@@ -51,7 +52,7 @@ async fn ping(plan: &PingPlan) -> anyhow::Result<Exit> {
         Live::Quiet | Live::Table => (None, None),
     };
     let (remote, inbox) = control().context("an eventfd could not be made")?;
-    let (thread, buffer_hint) = start_thread(plan, clock, inbox, PingSink::new(tell))?;
+    let (thread, buffer_hint) = start_thread(plan, clock, inbox, PingSink::new(view.shows_summaries(), tell))?;
     if !ready.is_empty() {
         remote.send(Command::Admit(ready));
     }
@@ -189,6 +190,7 @@ impl Session<'_> {
                 measured = &mut thread => {
                     let finished = measured.context("the packet thread ended without a result")??;
                     self.last_lines(told)?;
+                    self.failed_names += pending.give_up(complain);
                     return Ok(finished);
                 }
                 () = stop.next() => self.stop(),
@@ -222,7 +224,7 @@ impl Session<'_> {
     fn deadlines(&self) -> (Option<Instant>, Option<Instant>) {
         let start = Instant::now();
         let end = self.plan.deadline.map(|deadline| start + deadline);
-        (end.map(|end| end - self.plan.pace.timeout), end)
+        (end.map(|end| end - self.plan.pace.timeout), end.map(|end| end + GRACE))
     }
 
     /// The first signal ends sending and waits for answers; the second ends all.
@@ -338,6 +340,7 @@ fn conclude(
             .iter()
             .for_each(|sentence| complain(sentence));
     }
+    let unopened = complain_of_refused(&finished.refused);
     let silent = rows.iter().any(|row| row.summary.counts.received == 0);
     let mut crossed = false;
     for (row, threshold) in rows
@@ -353,11 +356,30 @@ fn conclude(
             }
         }
     }
-    Ok(if silent || crossed || rows.is_empty() {
+    Ok(if unopened > 0 {
+        Exit::Error
+    } else if silent || crossed || rows.is_empty() {
         Exit::Failed
     } else {
         Exit::Success
     })
+}
+
+/// Names what could not be probed at all, by its reason; returns how many series that are.
+fn complain_of_refused(refused: &[Refused]) -> usize {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for Refused { series, why } in refused {
+        by_reason.entry(why).or_default().push(&series.target);
+    }
+    for (why, targets) in by_reason {
+        let shown = targets.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(", ");
+        let more = if targets.len() > NAMES_SHOWN { ", ..." } else { "" };
+        complain(&format!(
+            "not measured: {shown}{more} ({} in all): {why}",
+            targets.len()
+        ));
+    }
+    refused.len()
 }
 
 /// How a threshold calls a series.
@@ -386,6 +408,12 @@ const LINES: usize = 1 << 16;
 /// Lines printed before signals and deadlines are looked at again.
 const LINES_AT_ONCE: usize = 256;
 
+/// Names in one message.
+const NAMES_SHOWN: usize = 5;
+
+/// What scheduling may add to the end of a run before what is missing is given up.
+const GRACE: Duration = Duration::from_millis(100);
+
 const REDRAW: Duration = Duration::from_millis(500);
 
 /// 8 MiB hold 10,000 packets with the kernel's overhead: more than answer within a scheduling delay.
@@ -397,8 +425,8 @@ const MEMORY_SPAN: Duration = Duration::from_secs(60);
 /// Probes remembered by all series together: 200 MiB at most.
 const MEMORY_PROBES: usize = 1 << 22;
 
-/// More probes than one core sends in a millisecond.
-const FLOOD_PER_MILLI: u32 = 200;
+/// Probes that one core sends in a millisecond.
+const FLOOD_PER_MILLI: u32 = 128;
 
 /// Unanswered probes of all series together in a flood: they fit into the smallest send and receive queues.
 const FLOOD_WINDOW: usize = 256;

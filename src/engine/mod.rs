@@ -6,6 +6,7 @@ mod echo;
 mod overflow;
 mod ports;
 mod prober;
+mod progress;
 mod ring;
 mod syn_pacer;
 mod timeouts;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::prober::Stride;
+use super::progress::Stride;
 use crate::units::{ProbeSeq, SeriesId};
 
 /// The reserved source ports of a run, the same number for each flow.

@@ -9,9 +9,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::answer::{Arrival, Judged, Measured, judge};
+use super::answer::{Arrival, Judged, judge};
 use super::overflow::Overflow;
-use super::ring::{Entry, Ring, State};
+use super::progress::{Progress, Stride};
+use super::ring::{Entry, State};
 use super::syn_pacer::SynPacer;
 use super::timeouts::Timeouts;
 use crate::clock::ClockEpoch;
@@ -71,32 +72,6 @@ pub struct Admission {
     pub window: u32,
 }
 
-/// The probes `offset`, `offset + every`, ... of a series: those that share a source port. `offset` is less than `every`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stride {
-    pub(super) offset: u64,
-    pub(super) every: u64,
-}
-
-/// One series under way.
-#[derive(Debug)]
-struct Progress {
-    admission: Admission,
-    ring: Ring,
-    next_seq: ProbeSeq,
-    /// All probes before this one are settled.
-    settled: ProbeSeq,
-    /// Probes that count against the number asked for.
-    spent: u64,
-    in_flight: u32,
-    /// The highest number answered so far.
-    newest_answered: Option<ProbeSeq>,
-    /// The fastest reply: where a peer's retransmissions are counted from.
-    fastest: Option<Rtt>,
-    /// Sends as fast as answers come, and has a full window.
-    parked: bool,
-}
-
 impl Prober {
     /// A prober of nothing yet. At most `max_syn_rate` SYNs a second leave it, over all series.
     #[must_use]
@@ -119,18 +94,7 @@ impl Prober {
         // A caller cannot hold 2^32 series in memory.
         let id = SeriesId::new(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
         let pace = admission.pace;
-        let memory = admission.memory.max(outstanding(pace)).max(MIN_MEMORY);
-        self.series.push(Progress {
-            admission,
-            ring: Ring::new(memory),
-            next_seq: ProbeSeq::default(),
-            settled: ProbeSeq::default(),
-            spent: 0,
-            in_flight: 0,
-            newest_answered: None,
-            fastest: None,
-            parked: false,
-        });
+        self.series.push(Progress::new(admission));
         if pace.count != Some(0) {
             self.schedule.push(now.after(phase(id, pace.interval)), id);
         }
@@ -470,20 +434,7 @@ impl Prober {
         candidates: Stride,
         wanted: impl Fn(u32) -> bool,
     ) -> Option<ProbeSeq> {
-        let progress = self.series.get(series.index())?;
-        let sent = progress.next_seq.get();
-        let behind = (sent + candidates.every - 1 - candidates.offset) % candidates.every;
-        let newest = sent.checked_sub(1 + behind)?;
-        let oldest = sent.saturating_sub(progress.ring.capacity());
-        let step = usize::try_from(candidates.every).unwrap_or(usize::MAX);
-        let entries = (oldest..=newest)
-            .rev()
-            .step_by(step)
-            .filter_map(|seq| progress.ring.get(ProbeSeq::new(seq)));
-        entries
-            .take(MAX_SYN_SEARCH)
-            .find(|entry| wanted(entry.isn))
-            .map(|entry| entry.seq)
+        self.series.get(series.index())?.find_syn(candidates, wanted)
     }
 
     /// The newest of `candidates` if it awaits its answer.
@@ -562,76 +513,9 @@ impl Prober {
     }
 }
 
-impl Progress {
-    /// The probe after the one whose place the next probe takes.
-    fn oldest_place(&self) -> ProbeSeq {
-        ProbeSeq::new((self.next_seq.get() + 1).saturating_sub(self.ring.capacity()))
-    }
-
-    fn next_to_settle(&self) -> Option<Entry> {
-        if self.settled < self.next_seq {
-            self.ring.get(self.settled).copied()
-        } else {
-            None
-        }
-    }
-
-    /// Whether a first SYN-ACK comes so long after its SYN, and at such a moment, that it is the peer's retransmission.
-    ///
-    /// A listener answers a SYN at once, and again 1, 3, 7, 15 and 31 s later (RFC 6298, section 2; `TCP_TIMEOUT_INIT`) while no
-    /// ACK or RST arrives. Its timer may run up to an eighth late (the kernel's timer wheel). The first SYN-ACK was lost then:
-    /// that is the fact to report, not a round trip of a second that no packet made.
-    fn is_retransmission(&self, answer: Answer, rtt: Rtt, measured: Measured) -> bool {
-        let raw_syn = self.admission.proto == Proto::Tcp && matches!(measured, Measured::Stamps { .. });
-        if !raw_syn || answer != Answer::Reply {
-            return false;
-        }
-        let waited = Duration::from_nanos(rtt.as_nanos());
-        let since_first = waited.saturating_sub(
-            self.fastest
-                .map_or(Duration::ZERO, |rtt| Duration::from_nanos(rtt.as_nanos())),
-        );
-        SYN_ACK_RETRANSMISSIONS
-            .iter()
-            .any(|&after| since_first >= after && since_first <= after + after / 8 + TIMER_SLACK)
-    }
-}
-
 fn is_waiting(series: &[Progress], id: SeriesId, seq: ProbeSeq) -> bool {
-    let entry = series.get(id.index()).and_then(|progress| progress.ring.get(seq));
-    entry.is_some_and(|entry| entry.state.is_in_flight())
+    series.get(id.index()).is_some_and(|progress| progress.is_waiting(seq))
 }
-
-/// How many probes of a series can be unanswered within their timeout.
-fn outstanding(Pace { interval, timeout, .. }: Pace) -> usize {
-    if interval.is_zero() {
-        return 0;
-    }
-    usize::try_from(timeout.as_nanos() / interval.as_nanos() + 2)
-        .unwrap_or(usize::MAX)
-        .min(MAX_MEMORY)
-}
-
-/// Enough to recognise a late answer or a duplicate some probes later.
-const MIN_MEMORY: usize = 16;
-
-/// A series never remembers more probes than this (48 MiB); plans that need more are refused before they get here.
-const MAX_MEMORY: usize = 1 << 20;
-
-/// How many probes of one source port are compared with a TCP answer.
-const MAX_SYN_SEARCH: usize = 256;
-
-/// When a listener repeats its SYN-ACK, counted from the first.
-const SYN_ACK_RETRANSMISSIONS: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(7),
-    Duration::from_secs(15),
-    Duration::from_secs(31),
-];
-
-/// What the network may add to a retransmission over the fastest round trip, beside the timer's own lateness.
-const TIMER_SLACK: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;

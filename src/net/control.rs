@@ -106,12 +106,23 @@ pub fn control<S>() -> std::io::Result<(Remote<S>, Inbox<S>)> {
 pub struct Finished<S> {
     /// Its sink, with all events.
     pub sink: S,
+    /// Series that could not be probed at all.
+    pub refused: Vec<Refused>,
     /// For each series: whether it sent as many probes as it was asked for.
     pub complete: Vec<bool>,
     /// What this host did to its own measurement.
     pub noise: Noise,
     /// When the last probe was judged.
     pub ended: Mono,
+}
+
+/// A series whose sockets could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What was to be probed.
+    pub series: Series,
+    /// Why it can't be, and what to do.
+    pub why: String,
 }
 
 /// What this host did to its own measurement. None of it is the network's.

@@ -8,17 +8,16 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::channel::{BATCH, Channel, QueuedError};
-use super::connect::{Concluded, Connector, How};
-use super::control::{Command, Finished, Inbox, Noise, Sink};
-use super::open::OpenError;
+use super::answers::{Answers, conclude};
+use super::channel::{BATCH, Channel};
+use super::control::{Command, Finished, Inbox, Noise, Refused, Sink};
 use super::route::Sources;
-use super::sockets::{ChannelKind, IcmpAccess, Sockets};
+use super::sockets::{ChannelKind, Sockets};
 use crate::clock::{Clock, Reading, StepGuard, SystemClock};
-use crate::engine::{Admission, Arrival, Codec, Due, Ident, Ignored, Match, Measured, Prober};
-use crate::outcome::{Answer, Proto, SendError, StampSource};
+use crate::engine::{Admission, Codec, Due, Prober};
+use crate::outcome::{Proto, SendError, StampSource};
 use crate::series::{Pace, PacketOptions, Series};
-use crate::sys::{self, Family, Interest, PollFd};
+use crate::sys::{self, Interest, PollFd};
 use crate::units::{Mono, SeriesId};
 
 /// What a native run is made of.
@@ -30,14 +29,15 @@ pub struct Native<S> {
     sockets: Sockets,
     sources: Sources,
     packet: PacketOptions,
-    memory: usize,
-    window: u32,
+    capacity: Capacity,
     /// By series: where its probes go out.
     kinds: Vec<ChannelKind>,
     noise: Noise,
     inbox: Inbox<S>,
     sink: S,
     sealed: bool,
+    stopped: bool,
+    refused: Vec<Refused>,
     /// Connections are awaited for as long again, so that late ones are seen.
     longest_timeout: Duration,
     /// Until when a SYN that has timed out may be answered late.
@@ -56,9 +56,6 @@ pub struct Capacity {
 /// Why a run ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// A socket could not be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
     /// Waiting for packets failed.
     #[error("cannot wait for packets: {0}")]
     Wait(#[source] io::Error),
@@ -75,7 +72,6 @@ impl<S: Sink> Native<S> {
             packet,
             capacity,
         } = parts;
-        let Capacity { memory, window } = capacity;
         Self {
             clock,
             guard: StepGuard::default(),
@@ -84,13 +80,14 @@ impl<S: Sink> Native<S> {
             sockets,
             sources: Sources::default(),
             packet,
-            memory,
-            window,
+            capacity,
             kinds: Vec::new(),
             noise: Noise::default(),
             inbox,
             sink,
             sealed: false,
+            stopped: false,
+            refused: Vec::new(),
             longest_timeout: Duration::ZERO,
             listen_until: Mono::default(),
         }
@@ -104,7 +101,7 @@ impl<S: Sink> Native<S> {
         // The default slack of 50 us would be added to every send time. A kernel that refuses only costs accuracy of the schedule.
         let _ = sys::process::set_timer_slack(Duration::from_nanos(1));
         let mut readiness = Readiness::Unknown;
-        while self.handle_commands()? && !(self.sealed && self.prober.is_finished()) {
+        while self.handle_commands() == Course::GoOn && !(self.sealed && self.prober.is_finished()) {
             let turn = self.read_clock();
             let timeout_due = self.prober.next_timeout().is_some_and(|at| at <= turn.mono);
             if readiness != Readiness::TimerOnly || timeout_due {
@@ -135,6 +132,7 @@ impl<S: Sink> Native<S> {
         let complete = ids.map(|id| self.prober.is_complete(id)).collect();
         Finished {
             sink: self.sink,
+            refused: self.refused,
             complete,
             noise: self.noise,
             ended: end.mono,
@@ -147,35 +145,43 @@ impl<S: Sink> Native<S> {
         reading
     }
 
-    /// Handles all commands that wait; `false` where one of them ends the run.
-    fn handle_commands(&mut self) -> Result<bool, RunError> {
+    /// Handles all commands that wait.
+    fn handle_commands(&mut self) -> Course {
         while let Some(command) = self.inbox.try_next() {
             match command {
-                Command::Admit(series) => {
-                    for (series, pace) in series {
-                        self.admit(&series, pace)?;
-                    }
-                }
+                // A name may be resolved after the end of sending was ordered.
+                Command::Admit(_) if self.stopped => {}
+                Command::Admit(series) => series.iter().for_each(|(series, pace)| self.admit(series, *pace)),
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
                     self.sealed = true;
+                    self.stopped = true;
                     self.prober.stop_sending();
                 }
-                Command::Cut => return Ok(false),
+                Command::Cut => return Course::End,
                 Command::Inspect(look) => look(&mut self.sink),
             }
         }
-        Ok(true)
+        Course::GoOn
     }
 
-    fn admit(&mut self, series: &Series, pace: Pace) -> Result<(), RunError> {
-        let kind = self.sockets.open(series)?;
+    fn admit(&mut self, series: &Series, pace: Pace) {
+        let kind = match self.sockets.open(series) {
+            Ok(kind) => kind,
+            Err(why) => {
+                self.refused.push(Refused {
+                    series: series.clone(),
+                    why,
+                });
+                return;
+            }
+        };
         let stamp = match kind {
             ChannelKind::Icmp(..) | ChannelKind::Syn(_) => StampSource::Kernel,
             ChannelKind::Connect => StampSource::TcpInfo,
         };
         let now = self.read_clock();
-        let (memory, window) = (self.memory, self.window);
+        let Capacity { memory, window } = self.capacity;
         self.longest_timeout = self.longest_timeout.max(pace.timeout);
         self.codec.admit(series);
         let proto = series.endpoint.proto();
@@ -191,7 +197,6 @@ impl<S: Sink> Native<S> {
         );
         self.kinds.push(kind);
         self.sink.admitted(id, series, stamp, now);
-        Ok(())
     }
 
     /// Reads all sockets until they are empty, or long enough to go on sending.
@@ -393,6 +398,13 @@ impl<S: Sink> Native<S> {
     }
 }
 
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    GoOn,
+    End,
+}
+
 /// What a wait found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Readiness {
@@ -427,119 +439,6 @@ pub(super) struct Parts {
     pub(super) sockets: Sockets,
     pub(super) packet: PacketOptions,
     pub(super) capacity: Capacity,
-}
-
-/// Turns received packets into answers.
-struct Answers<'a> {
-    codec: &'a Codec,
-    noise: &'a mut Noise,
-    clock: &'a SystemClock,
-    guard: &'a mut StepGuard,
-}
-
-impl Answers<'_> {
-    fn handle_batch(&mut self, kind: ChannelKind, channel: &Channel, prober: &mut Prober) {
-        if channel.incoming.is_empty() {
-            return;
-        }
-        let now = self.clock.read();
-        let epoch = self.guard.observe(now);
-        for packet in channel.incoming.iter() {
-            let read = match (kind, packet.from.map(|from| from.ip())) {
-                (ChannelKind::Icmp(Family::V4, IcmpAccess::Raw) | ChannelKind::Syn(Family::V4), _) => {
-                    self.codec.read_packet(packet.bytes, prober)
-                }
-                (ChannelKind::Icmp(Family::V6, IcmpAccess::Raw), Some(from)) => {
-                    self.codec.read_icmp(from, packet.bytes, Ident::Ours, prober)
-                }
-                (ChannelKind::Syn(Family::V6), Some(from)) => self.codec.read_tcp(from, packet.bytes, prober),
-                (ChannelKind::Icmp(_, IcmpAccess::Datagram), Some(from)) => {
-                    self.codec.read_icmp(from, packet.bytes, Ident::Kernels, prober)
-                }
-                (ChannelKind::Icmp(..) | ChannelKind::Syn(_) | ChannelKind::Connect, _) => Err(Ignored::Foreign),
-            };
-            match read {
-                Ok(Match {
-                    series,
-                    seq,
-                    answer,
-                    ttl,
-                    bytes,
-                }) => {
-                    let measured = Measured::Stamps { rx: packet.rx_stamp };
-                    let arrival = Arrival {
-                        at: now.mono,
-                        epoch,
-                        measured,
-                        ttl: ttl.or(packet.ttl),
-                        bytes,
-                    };
-                    prober.handle_answer(series, seq, answer, arrival);
-                }
-                Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
-            }
-        }
-    }
-
-    /// A raw socket receives ICMP errors as packets; those in its error queue are the same ones again.
-    fn queued_error(&mut self, kind: ChannelKind, queued: &QueuedError<'_>, prober: &mut Prober) {
-        if !matches!(kind, ChannelKind::Icmp(_, IcmpAccess::Datagram)) {
-            return;
-        }
-        let now = self.clock.read();
-        let epoch = self.guard.observe(now);
-        match self.codec.read_queued_error(queued.error, queued.message) {
-            Ok(Match {
-                series,
-                seq,
-                answer,
-                ttl,
-                bytes,
-            }) => {
-                let arrival = Arrival {
-                    at: now.mono,
-                    epoch,
-                    measured: Measured::User,
-                    ttl,
-                    bytes,
-                };
-                prober.handle_answer(series, seq, answer, arrival);
-            }
-            Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
-        }
-    }
-}
-
-/// Takes over what became of connection attempts.
-fn conclude(connector: &mut Connector, prober: &mut Prober, clock: &SystemClock, guard: &mut StepGuard) {
-    // Only a broken epoll descriptor fails, and then probes time out.
-    let _ = connector.poll(
-        |Concluded {
-             probe: (series, seq),
-             how,
-         }| {
-            let now = clock.read();
-            let epoch = guard.observe(now);
-            let mut answer = |answer, measured| {
-                let arrival = Arrival {
-                    at: now.mono,
-                    epoch,
-                    measured,
-                    ttl: None,
-                    bytes: 0,
-                };
-                prober.handle_answer(series, seq, answer, arrival);
-            };
-            match how {
-                How::Connected(rtt) => answer(Answer::Reply, Measured::TcpInfo(rtt)),
-                How::Refused => answer(Answer::Refused, Measured::User),
-                How::Reset => answer(Answer::Reset, Measured::User),
-                How::Unreachable(error) => answer(Answer::Unreachable(error), Measured::User),
-                How::Retransmitted => prober.handle_retransmitted(series, seq),
-                How::SendFailed(_) => prober.handle_send_failure(series, seq),
-            }
-        },
-    );
 }
 
 /// Batches read from one socket before the others have their turn.

@@ -27,7 +27,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use self::wire::{Heard, Probe, What, Wire};
-use super::control::{Command, Finished, Inbox, Noise, Sink};
+use super::control::{Command, Finished, Inbox, Noise, Refused, Sink};
 use crate::clock::{Clock as _, ClockEpoch, SystemClock};
 use crate::engine::{Admission, Arrival, Due, Measured, Prober};
 use crate::outcome::{Proto, SendError, StampSource};
@@ -108,6 +108,8 @@ struct Portable<S> {
     series: u32,
     sink: S,
     sealed: bool,
+    stopped: bool,
+    refused: Vec<Refused>,
 }
 
 /// Whether a run goes on.
@@ -133,12 +135,14 @@ impl<S: Sink> Portable<S> {
             series: 0,
             sink,
             sealed: false,
+            stopped: false,
+            refused: Vec::new(),
         }
     }
 
     async fn run(mut self, inbox: Inbox<S>) -> Result<Finished<S>, PortableError> {
         let waker = readiness_of(inbox.waker().as_fd()).map_err(PortableError::Runtime)?;
-        while self.handle_commands(&inbox).await? == Course::On {
+        while self.handle_commands(&inbox).await == Course::On {
             self.time_out().await;
             self.send_due().await;
             self.tell();
@@ -158,18 +162,26 @@ impl<S: Sink> Portable<S> {
         let complete = (0..self.series).map(|id| self.prober.is_complete(SeriesId::new(id)));
         Ok(Finished {
             complete: complete.collect(),
+            refused: self.refused,
             sink: self.sink,
             noise: self.noise,
             ended,
         })
     }
 
-    async fn handle_commands(&mut self, inbox: &Inbox<S>) -> Result<Course, PortableError> {
+    async fn handle_commands(&mut self, inbox: &Inbox<S>) -> Course {
         while let Some(command) = inbox.try_next() {
             match command {
+                // A name may be resolved after the end of sending was ordered.
+                Command::Admit(_) if self.stopped => {}
                 Command::Admit(series) => {
                     for (series, pace) in series {
-                        self.admit(&series, pace)?;
+                        if let Err(error) = self.admit(&series, pace) {
+                            self.refused.push(Refused {
+                                series,
+                                why: error.to_string(),
+                            });
+                        }
                     }
                     // The event loop has to see a new socket once before anything can be sent on it.
                     tokio::task::yield_now().await;
@@ -177,13 +189,14 @@ impl<S: Sink> Portable<S> {
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
                     self.sealed = true;
+                    self.stopped = true;
                     self.prober.stop_sending();
                 }
-                Command::Cut => return Ok(Course::Cut),
+                Command::Cut => return Course::Cut,
                 Command::Inspect(look) => look(&mut self.sink),
             }
         }
-        Ok(Course::On)
+        Course::On
     }
 
     fn admit(&mut self, series: &Series, pace: Pace) -> Result<(), PortableError> {

@@ -55,7 +55,9 @@ pub(super) struct Sockets {
     /// ICMP and SYN, each over IPv4 and IPv6.
     channels: [Option<(ChannelKind, Channel)>; 4],
     connector: Option<Connector>,
-    notices: Vec<String>,
+    /// Why a channel can't be opened, so that it is tried once.
+    failures: [Option<String>; 4],
+    buffer_hint: Option<String>,
 }
 
 /// How sockets are opened.
@@ -86,18 +88,27 @@ impl Sockets {
             plan,
             channels: [None, None, None, None],
             connector: None,
-            notices: Vec::new(),
+            failures: [None, None, None, None],
+            buffer_hint: None,
         }
     }
 
-    /// Opens what a series needs, unless it is open.
-    pub(super) fn open(&mut self, series: &Series) -> Result<ChannelKind, OpenError> {
-        let family = Family::from(series.address);
-        self.open_for(series.endpoint.proto(), family)
+    /// Opens what a series needs, unless it is open; else says why it can't be.
+    pub(super) fn open(&mut self, series: &Series) -> Result<ChannelKind, String> {
+        self.open_for(series.endpoint.proto(), Family::from(series.address))
     }
 
-    /// Opens what probes of one protocol and family need, unless it is open.
-    pub(super) fn open_for(&mut self, proto: Proto, family: Family) -> Result<ChannelKind, OpenError> {
+    /// Opens what probes of one protocol and family need, unless it is open; else says why it can't be.
+    pub(super) fn open_for(&mut self, proto: Proto, family: Family) -> Result<ChannelKind, String> {
+        let place = place(proto, family);
+        if let Some(why) = &self.failures[place] {
+            return Err(why.clone());
+        }
+        self.try_open(proto, family)
+            .map_err(|error| self.failures[place].insert(error.to_string()).clone())
+    }
+
+    fn try_open(&mut self, proto: Proto, family: Family) -> Result<ChannelKind, OpenError> {
         if proto == Proto::Tcp && self.plan.ports.is_none() {
             if self.connector.is_none() {
                 self.connector = Some(Connector::new(&self.plan.packet).map_err(OpenError::connector)?);
@@ -135,7 +146,7 @@ impl Sockets {
 
     fn open_syn(&mut self, family: Family) -> Result<(ChannelKind, Channel), OpenError> {
         // Errors about SYNs are ICMP, and arrive there.
-        self.open_for(Proto::Icmp, family)?;
+        self.try_open(Proto::Icmp, family)?;
         let settings = self.plan.settings();
         let receiver = open::syn_receiver(family, &settings)?;
         let sender = open::syn_sender(family, &settings)?;
@@ -156,22 +167,19 @@ impl Sockets {
         Ok((ChannelKind::Syn(family), channel))
     }
 
-    /// A small receive buffer is only worth a word where it turned out to be too small: see [`Self::buffer_hint`].
+    /// A small receive buffer is only worth a word where it turns out to be too small.
     fn note_buffer(&mut self, socket: &StampedSocket) {
         if !socket.buffer.forced && socket.buffer.bytes < self.plan.receive_buffer {
-            let hint = format!(
-                "the receive buffer is {} bytes; to allow more: sudo sysctl -w net.core.rmem_max={} (or grant CAP_NET_ADMIN)",
+            self.buffer_hint = Some(format!(
+                "it holds {} bytes; to allow more: sudo sysctl -w net.core.rmem_max={} (or grant CAP_NET_ADMIN)",
                 socket.buffer.bytes, self.plan.receive_buffer
-            );
-            if !self.notices.contains(&hint) {
-                self.notices.push(hint);
-            }
+            ));
         }
     }
 
     /// What would help if receive buffers prove too small.
     pub(super) fn buffer_hint(&self) -> Option<&str> {
-        self.notices.first().map(String::as_str)
+        self.buffer_hint.as_deref()
     }
 
     pub(super) fn channel(&mut self, kind: ChannelKind) -> Option<&mut Channel> {

@@ -7,6 +7,7 @@ use super::native::{Capacity, Native, Parts};
 use super::open::OpenError;
 use super::reserve::{Reservation, reserve};
 use super::sockets::{Needs, Privilege, SocketPlan, Sockets, raw_permission};
+use super::warm_up::warm_up;
 use crate::clock::SystemClock;
 use crate::engine::{Codec, CookieKey, Prober, SourcePorts};
 use crate::outcome::Proto;
@@ -100,11 +101,17 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         ident,
         ports,
     });
-    for family in families {
-        for proto in needs.protos() {
-            let kind = sockets.open_for(proto, family)?;
-            notices.extend(kind.notice(privilege).filter(|notice| !notices.contains(notice)));
-        }
+    // Without arrival stamps the first answers would have no RTT; that the kernel can't stamp at all shows by and by.
+    let _ = warm_up();
+    for (proto, family) in needs
+        .protos()
+        .flat_map(|proto| families.iter().map(move |&family| (proto, family)))
+    {
+        let notice = match sockets.open_for(proto, family) {
+            Ok(kind) => kind.notice(privilege),
+            Err(why) => Some(why),
+        };
+        notices.extend(notice.filter(|notice| !notices.contains(notice)));
     }
     let buffer_hint = sockets.buffer_hint().map(str::to_owned);
     let parts = Parts {

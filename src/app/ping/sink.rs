@@ -16,6 +16,8 @@ pub(super) struct PingSink {
     pub(super) recorder: Recorder,
     /// In order of their ids, with the moment at which each began.
     pub(super) series: Vec<(Arc<Series>, Reading)>,
+    /// Whether to keep the RTTs as user space saw them.
+    user_rtt: bool,
     /// Where lines are wanted: to whom.
     lines: Option<Sender<Told>>,
     /// Events that found the queue of lines full.
@@ -32,10 +34,11 @@ pub(super) enum Told {
 }
 
 impl PingSink {
-    pub(super) fn new(lines: Option<Sender<Told>>) -> Self {
+    pub(super) fn new(user_rtt: bool, lines: Option<Sender<Told>>) -> Self {
         Self {
             recorder: Recorder::new(),
             series: Vec::new(),
+            user_rtt,
             lines,
             dropped: 0,
         }
@@ -61,7 +64,8 @@ impl PingSink {
 
 impl Sink for PingSink {
     fn admitted(&mut self, _: SeriesId, series: &Series, stamp: StampSource, at: Reading) {
-        self.recorder.push(WindowOptions { stamp, user_rtt: true });
+        let user_rtt = self.user_rtt;
+        self.recorder.push(WindowOptions { stamp, user_rtt });
         let series = Arc::new(series.clone());
         self.series.push((Arc::clone(&series), at));
         self.tell(Told::Began(series));

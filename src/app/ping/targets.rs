@@ -32,7 +32,7 @@ impl Pending {
     /// The series of the next name that is resolved, or why it is not; `None` after the last.
     pub(super) async fn next(&mut self, plan: &PingPlan) -> Option<Result<Vec<(Series, Pace)>, ResolveError>> {
         let Finished { name, result } = self.finished.recv().await?;
-        let targets = self.by_name.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let targets = self.by_name.remove(&name).unwrap_or_default();
         Some(result.map(|resolved| {
             let pairs = targets
                 .iter()
@@ -41,6 +41,18 @@ impl Pending {
                 .flat_map(|(target, Resolved { address, .. })| series(plan, target, *address, 0))
                 .collect()
         }))
+    }
+}
+
+impl Pending {
+    /// Complains of every name that was not resolved when the run ended; returns how many there are.
+    pub(super) fn give_up(self, complain: impl Fn(&str)) -> usize {
+        for name in self.by_name.keys() {
+            complain(&format!(
+                "{name}: not resolved before the run ended; give it more time with -w, or give its address"
+            ));
+        }
+        self.by_name.len()
     }
 }
 

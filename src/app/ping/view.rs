@@ -53,6 +53,8 @@ pub(super) struct View {
     clock: SystemClock,
     table_height: u16,
     planned: Option<u64>,
+    /// Without a count, every end is as good as any.
+    endless: bool,
 }
 
 impl View {
@@ -102,12 +104,18 @@ impl View {
             output: Output::stdout()?,
             clock,
             table_height: 0,
+            endless: plan.pace.count.is_none(),
             planned: plan.pace.count.map(|count| count.saturating_mul(series)),
         })
     }
 
     pub(super) const fn live(&self) -> Live {
         self.live
+    }
+
+    /// Whether each series gets a summary of its own, in which the delays of this host have a place.
+    pub(super) const fn shows_summaries(&self) -> bool {
+        !self.many && !self.json
     }
 
     /// Shows what happened to a probe.
@@ -176,7 +184,7 @@ impl View {
             .iter()
             .zip(&finished.complete)
             .map(|(row, &complete)| {
-                let whole = if complete {
+                let whole = if complete || self.endless {
                     Completeness::Complete
                 } else {
                     Completeness::Cut

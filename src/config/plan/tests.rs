@@ -296,7 +296,7 @@ fn options_arrive_where_they_belong() {
         (false, true, true, true, true, false)
     );
     assert!(
-        plan("-q --each a").unwrap().output.each,
+        plan_in(&CRON, "-q --each a").unwrap().output.each,
         "lines that were asked for are not left out"
     );
 }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::answer::Measured;
 use super::*;
 use crate::clock::ClockEpoch;
 use crate::outcome::StampLoss;
