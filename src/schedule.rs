@@ -79,7 +79,7 @@ pub fn phase(index: SeriesId, interval: Duration) -> Duration {
     // The fractional parts of k * (sqrt(5) - 1) / 2 split the unit interval with gaps of at most three lengths, for every number
     // of points (Steinhaus' three-gap theorem). The product wraps modulo 2^64, which is the fractional part.
     let fraction = u64::from(index.get()).wrapping_mul(GOLDEN);
-    let offset = u128::from(fraction) * interval.as_nanos() >> 64;
+    let offset = (u128::from(fraction) * interval.as_nanos()) >> 64;
     Duration::from_nanos(u64::try_from(offset).unwrap_or(u64::MAX))
 }
 

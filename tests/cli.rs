@@ -127,7 +127,7 @@ fn each_mistake_on_the_command_line_is_one_line_that_names_it() {
         (&["ping", "-4", "-6", "a"], &["-4 and -6"]),
         (&["ping", "-4", "::1"], &["::1", "IPv4", "-4"]),
         (&["ping", "--no-icmp", "a"], &["a", "nothing is left"]),
-        (&["ping", "-w", "1", "a"], &["-w 1s", "deadline"]),
+        (&["ping", "-w", "1", "-W", "1", "a"], &["-w 1s", "deadline"]),
         (
             &["ping", "-c", "99999999", "-i", "1us", "-W", "1m", "a"],
             &["-W 1m", "-i 1us", "60000000"],
@@ -148,7 +148,7 @@ fn the_environment_sets_options_and_the_command_line_beats_it() {
     let wrong = [("PATHJITTER_INTERVAL", "soon")];
     assert!(mistake_in(&["ping", "a"], &wrong).contains("soon"));
     // With the interval given, the next mistake shows.
-    assert!(mistake_in(&["ping", "-i", "1", "-w", "1", "a"], &wrong).contains("deadline"));
+    assert!(mistake_in(&["ping", "-i", "1", "-w", "1", "-W", "1", "a"], &wrong).contains("deadline"));
     assert!(mistake_in(&["ping", "a"], &[("PATHJITTER_FAIL_IF", "loss>5%,p42>1s")]).contains("p42"));
     let cron = [("PATHJITTER_JSON", "1"), ("PATHJITTER_TIMEOUT", "50s")];
     assert!(

@@ -10,12 +10,13 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use self::sink::{PingSink, Told};
 use self::targets::Pending;
@@ -25,8 +26,8 @@ use crate::clock::SystemClock;
 use crate::config::{EngineChoice, Family, Host, PingPlan, Target};
 use crate::net::resolve::{Limits, NameResolver};
 use crate::net::{
-    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Privilege, Refused, Remote, control,
-    prepare, run_portable,
+    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Prepared, Privilege, Refused, Remote,
+    control, prepare, run_portable,
 };
 use crate::report::OutputError;
 use crate::sys;
@@ -52,7 +53,7 @@ async fn ping(plan: &PingPlan) -> anyhow::Result<Exit> {
         Live::Quiet | Live::Table => (None, None),
     };
     let (remote, inbox) = control().context("an eventfd could not be made")?;
-    let (thread, buffer_hint) = start_thread(plan, clock, inbox, PingSink::new(view.shows_summaries(), tell))?;
+    let (thread, advice) = start_thread(plan, clock, inbox, PingSink::new(view.shows_summaries(), tell))?;
     if !ready.is_empty() {
         remote.send(Command::Admit(ready));
     }
@@ -65,7 +66,7 @@ async fn ping(plan: &PingPlan) -> anyhow::Result<Exit> {
     };
     let finished = session.attend(thread, pending, told).await;
     let failed_names = session.failed_names;
-    let judged = finished.and_then(|finished| conclude(plan, &mut view, &finished, buffer_hint.as_deref()));
+    let judged = finished.and_then(|finished| conclude(plan, &mut view, &finished, &advice));
     match judged {
         Ok(_) if failed_names > 0 => Ok(Exit::Error),
         // The reader has seen enough.
@@ -82,7 +83,7 @@ fn start_thread(
     clock: SystemClock,
     inbox: Inbox<PingSink>,
     sink: PingSink,
-) -> anyhow::Result<(oneshot::Receiver<Measured>, Option<String>)> {
+) -> anyhow::Result<(oneshot::Receiver<Measured>, Advice)> {
     let privilege = match plan.engine {
         EngineChoice::Auto => Privilege::Auto,
         EngineChoice::Raw => Privilege::Raw,
@@ -93,15 +94,38 @@ fn start_thread(
                 packet: plan.packet.clone(),
                 max_syn_rate: plan.max_syn_rate,
             };
-            return Ok((spawn(move || Ok(run_portable(inbox, sink, options)?))?, None));
+            return Ok((
+                spawn(move || Ok(run_portable(inbox, sink, options)?))?,
+                Advice::default(),
+            ));
         }
     };
     let prepared = prepare(native_options(plan, clock, privilege), inbox, sink)?;
     for notice in &prepared.notices {
         complain(notice);
     }
-    let native = prepared.native;
-    Ok((spawn(move || Ok(native.run()?))?, prepared.buffer_hint))
+    let Prepared {
+        native,
+        notices,
+        buffer_hint,
+    } = prepared;
+    let thread = spawn(move || Ok(native.run()?))?;
+    Ok((
+        thread,
+        Advice {
+            told: notices,
+            buffer_hint,
+        },
+    ))
+}
+
+/// What the user should know of the way this host measures.
+#[derive(Default)]
+struct Advice {
+    /// What was said at the start.
+    told: Vec<String>,
+    /// What to do if the receive buffers prove too small.
+    buffer_hint: Option<String>,
 }
 
 /// Runs `measure` on a thread of its own. It is not joined: what it leaves comes through the channel.
@@ -171,7 +195,8 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Attends to names, lines, signals and the clock until the packet thread is done.
+    /// Attends to names, lines, signals and the clock until the packet thread is done. Sending ends one timeout before the deadline, so that
+    /// every probe is judged by then.
     async fn attend(
         &mut self,
         mut thread: oneshot::Receiver<Measured>,
@@ -179,8 +204,10 @@ impl Session<'_> {
         mut told: Option<mpsc::Receiver<Told>>,
     ) -> anyhow::Result<Finished<PingSink>> {
         let (mut stop, mut show) = (Stop::new()?, signal(SignalKind::quit())?);
-        let (sending_ends, run_ends) = self.deadlines();
-        let (mut may_send, mut may_run, mut resolving) = (sending_ends.is_some(), run_ends.is_some(), true);
+        let deadline = self.plan.deadline;
+        let mut sending_ends = pin!(passed(deadline.map(|end| end.saturating_sub(self.plan.pace.timeout))));
+        let mut run_ends = pin!(passed(deadline.map(|end| end + GRACE)));
+        let (mut may_send, mut may_run, mut resolving) = (true, true, true);
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut lines = Vec::new();
@@ -195,11 +222,11 @@ impl Session<'_> {
                 }
                 () = stop.next() => self.stop(),
                 _ = show.recv() => self.show_so_far().await?,
-                () = sleep_until(sending_ends.unwrap_or_else(far_future)), if may_send => {
+                () = &mut sending_ends, if may_send => {
                     may_send = false;
                     self.remote.send(Command::Stop);
                 }
-                () = sleep_until(run_ends.unwrap_or_else(far_future)), if may_run => {
+                () = &mut run_ends, if may_run => {
                     may_run = false;
                     self.remote.send(Command::Cut);
                 }
@@ -218,13 +245,6 @@ impl Session<'_> {
                 _ = redraw.tick(), if self.view.live() == Live::Table => self.draw().await?,
             }
         }
-    }
-
-    /// When to send no more, and when to end whatever is missing. Probes are judged for one timeout after the last is sent.
-    fn deadlines(&self) -> (Option<Instant>, Option<Instant>) {
-        let start = Instant::now();
-        let end = self.plan.deadline.map(|deadline| start + deadline);
-        (end.map(|end| end - self.plan.pace.timeout), end.map(|end| end + GRACE))
     }
 
     /// The first signal ends sending and waits for answers; the second ends all.
@@ -313,12 +333,7 @@ fn rows(sink: &PingSink) -> Vec<Row> {
 }
 
 /// Shows the figures and judges them.
-fn conclude(
-    plan: &PingPlan,
-    view: &mut View,
-    finished: &Finished<PingSink>,
-    buffer_hint: Option<&str>,
-) -> anyhow::Result<Exit> {
+fn conclude(plan: &PingPlan, view: &mut View, finished: &Finished<PingSink>, advice: &Advice) -> anyhow::Result<Exit> {
     let rows = rows(&finished.sink);
     view.finish(&rows, finished)?;
     if finished.sink.dropped > 0 {
@@ -328,7 +343,7 @@ fn conclude(
         ));
     }
     let drops = finished.noise.icmp_receive_drops + finished.noise.tcp_receive_drops;
-    if let (1.., Some(hint)) = (drops, buffer_hint) {
+    if let (1.., Some(hint)) = (drops, &advice.buffer_hint) {
         complain(&format!(
             "{drops} packets did not fit into the receive queue of this host: {hint}"
         ));
@@ -340,7 +355,7 @@ fn conclude(
             .iter()
             .for_each(|sentence| complain(sentence));
     }
-    let unopened = complain_of_refused(&finished.refused);
+    complain_of_refused(&finished.refused, &advice.told, rows.is_empty());
     let silent = rows.iter().any(|row| row.summary.counts.received == 0);
     let mut crossed = false;
     for (row, threshold) in rows
@@ -356,7 +371,7 @@ fn conclude(
             }
         }
     }
-    Ok(if unopened > 0 {
+    Ok(if !finished.refused.is_empty() {
         Exit::Error
     } else if silent || crossed || rows.is_empty() {
         Exit::Failed
@@ -365,8 +380,8 @@ fn conclude(
     })
 }
 
-/// Names what could not be probed at all, by its reason; returns how many series that are.
-fn complain_of_refused(refused: &[Refused]) -> usize {
+/// Names what could not be probed at all, by its reason, unless that was said and is all there is to say.
+fn complain_of_refused(refused: &[Refused], told: &[String], nothing_else: bool) {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for Refused { series, why } in refused {
         by_reason.entry(why).or_default().push(&series.target);
@@ -374,12 +389,15 @@ fn complain_of_refused(refused: &[Refused]) -> usize {
     for (why, targets) in by_reason {
         let shown = targets.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(", ");
         let more = if targets.len() > NAMES_SHOWN { ", ..." } else { "" };
-        complain(&format!(
-            "not measured: {shown}{more} ({} in all): {why}",
-            targets.len()
-        ));
+        let count = targets.len();
+        match told.iter().any(|line| line == why) {
+            true if nothing_else => {}
+            true => complain(&format!(
+                "not measured, for the reason above: {shown}{more} ({count} series)"
+            )),
+            false => complain(&format!("not measured: {shown}{more} ({count} series): {why}")),
+        }
     }
-    refused.len()
 }
 
 /// How a threshold calls a series.
@@ -397,9 +415,12 @@ fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "pathjitter: {line}");
 }
 
-/// For a branch that is switched off.
-fn far_future() -> Instant {
-    Instant::now() + Duration::from_secs(365 * 86_400)
+/// Ends when `time` has passed; never where there is none.
+async fn passed(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Lines between the packet thread and the printer.
@@ -420,7 +441,7 @@ const REDRAW: Duration = Duration::from_millis(500);
 const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// How long a probe is remembered where memory allows.
-const MEMORY_SPAN: Duration = Duration::from_secs(60);
+const MEMORY_SPAN: Duration = Duration::from_mins(1);
 
 /// Probes remembered by all series together: 200 MiB at most.
 const MEMORY_PROBES: usize = 1 << 22;

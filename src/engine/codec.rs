@@ -181,7 +181,7 @@ impl Codec {
             dst_port,
             seq: self.isn(series, seq),
             mss: tcp::default_mss(addrs.family()),
-            ts_val: u32::try_from(now.as_nanos() / NANOS_PER_MILLI & u64::from(u32::MAX)).unwrap_or_default(),
+            ts_val: u32::try_from((now.as_nanos() / NANOS_PER_MILLI) & u64::from(u32::MAX)).unwrap_or_default(),
         };
         let ip = SynIp {
             ttl: self.packet.ttl.unwrap_or(DEFAULT_TTL),
@@ -281,12 +281,12 @@ impl Codec {
             .get(&(from, segment.src_port, flow))
             .ok_or(Ignored::Foreign)?;
         let found = candidates.iter().find_map(|&series| {
-            let probes = self.ports.probes(series, turn);
-            let seq = prober.find_syn(series, probes, |isn| isn == acknowledged)?;
+            let turns = self.ports.probes(series, turn);
+            let seq = prober.find_syn(series, turns, |isn| isn == acknowledged)?;
             // A peer that still holds an older SYN of this tuple acknowledges that one when it sees the newest: the newest is
             // answered, however old the number.
             let seq = if is_bare_ack {
-                prober.find_syn(series, probes, |_| true)?
+                prober.find_syn(series, turns, |_| true)?
             } else {
                 seq
             };
@@ -361,7 +361,7 @@ impl Codec {
         prober: &Prober,
     ) -> Result<(SeriesId, ProbeSeq), Ignored> {
         let candidates = self.echoes.get(&target).ok_or(Ignored::Foreign)?;
-        let probes = Stride {
+        let same_sequence = Stride {
             offset: id.sequence.wrapping_sub(1).into(),
             every: 1 << 16,
         };
@@ -370,7 +370,7 @@ impl Codec {
             if target.is_ipv4() && FixedChecksum::nearest(label).get() != checksum {
                 return None;
             }
-            Some((series, prober.find_waiting(series, probes)?))
+            Some((series, prober.find_waiting(series, same_sequence)?))
         });
         found.ok_or(Ignored::Cookie)
     }

@@ -41,7 +41,7 @@ impl SourcePorts {
     /// The port of a probe; `None` where no port is reserved.
     #[must_use]
     pub fn of(&self, flow: u16, series: SeriesId, seq: ProbeSeq) -> Option<u16> {
-        let turn = seq.get().wrapping_add(self.start(series)) % u64::try_from(self.per_flow).ok().filter(|&n| n > 0)?;
+        let turn = seq.get().wrapping_add(start(series)) % u64::try_from(self.per_flow).ok().filter(|&n| n > 0)?;
         self.ports
             .get(usize::from(flow) * self.per_flow + usize::try_from(turn).ok()?)
             .copied()
@@ -58,15 +58,15 @@ impl SourcePorts {
     pub(super) fn probes(&self, series: SeriesId, turn: u64) -> Stride {
         let every = u64::try_from(self.per_flow).unwrap_or(1).max(1);
         Stride {
-            offset: (turn + every - self.start(series) % every) % every,
+            offset: (turn + every - start(series) % every) % every,
             every,
         }
     }
+}
 
-    /// Two series that probe one address and port start at different ports.
-    const fn start(&self, series: SeriesId) -> u64 {
-        series.get() as u64 * 5
-    }
+/// Two series that probe one address and port start at different ports.
+fn start(series: SeriesId) -> u64 {
+    u64::from(series.get()) * 5
 }
 
 /// How long a 4-tuple rests: past the first three retransmissions of a SYN-ACK whose RST was lost (1, 3 and 7 s), each of which
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(SourcePorts::wanted(Duration::from_millis(100)), 80);
         assert_eq!(SourcePorts::wanted(Duration::from_millis(1)), 1024);
         assert_eq!(SourcePorts::wanted(Duration::ZERO), 1024);
-        assert_eq!(SourcePorts::wanted(Duration::from_secs(60)), 8);
+        assert_eq!(SourcePorts::wanted(Duration::from_mins(1)), 8);
     }
 
     #[test]

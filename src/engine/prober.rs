@@ -292,11 +292,11 @@ impl Prober {
         let Arrival { ttl, bytes, .. } = arrival;
         let timed_out = !was_waiting || in_time == InTime::Late;
         let answered = Answered {
-            timed_out,
             answer,
             timing,
             user_rtt,
             in_time,
+            timed_out,
             reordered,
             ttl,
             bytes,

@@ -308,7 +308,7 @@ impl<S: Sink> Native<S> {
                 guard,
             };
             channel.flush(now.wall, prober, |prober, queued| {
-                answers.queued_error(kind, &queued, prober)
+                answers.queued_error(kind, &queued, prober);
             });
         }
     }

@@ -45,7 +45,7 @@ pub enum Privilege {
     Auto,
     /// Raw or nothing.
     Raw,
-    /// Datagram ICMP and connect(), whatever is permitted.
+    /// Datagram ICMP and `connect()`, whatever is permitted.
     Unprivileged,
 }
 

@@ -114,7 +114,7 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         notices.extend(notice.filter(|notice| !notices.contains(notice)));
     }
     let buffer_hint = sockets.buffer_hint().map(str::to_owned);
-    let parts = Parts {
+    let whole = Parts {
         clock,
         codec,
         prober: Prober::new(max_syn_rate),
@@ -123,7 +123,7 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         capacity,
     };
     Ok(Prepared {
-        native: Native::new(parts, inbox, sink),
+        native: Native::new(whole, inbox, sink),
         notices,
         buffer_hint,
     })

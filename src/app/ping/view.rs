@@ -143,7 +143,7 @@ impl View {
         let now = self.clock.read();
         let reports: Vec<_> = rows
             .iter()
-            .map(|row| self.report(row, now, HostTrouble::default(), Completeness::Cut))
+            .map(|row| report_of(row, now, HostTrouble::default(), Completeness::Cut))
             .collect();
         let elapsed = rows
             .iter()
@@ -165,7 +165,7 @@ impl View {
         let now = self.clock.read();
         let reports: Vec<_> = rows
             .iter()
-            .map(|row| self.report(row, now, HostTrouble::default(), Completeness::Cut))
+            .map(|row| report_of(row, now, HostTrouble::default(), Completeness::Cut))
             .collect();
         let text = self.figures(&reports);
         if self.json {
@@ -189,7 +189,7 @@ impl View {
                 } else {
                     Completeness::Cut
                 };
-                self.report(
+                report_of(
                     row,
                     Reading {
                         mono: finished.ended,
@@ -229,34 +229,27 @@ impl View {
         if self.many {
             return table(reports, screen().columns, self.style);
         }
-        reports
-            .iter()
-            .map(|report| format!("\n{}", self.text.summary(report)))
-            .collect()
-    }
-
-    fn report<'a>(
-        &self,
-        row: &'a Row,
-        end: Reading,
-        host: HostTrouble,
-        completeness: Completeness,
-    ) -> WindowReport<'a> {
-        let Row { series, began, summary } = row;
-        WindowReport {
-            series,
-            summary,
-            start: began.wall,
-            length: end.mono.since(began.mono),
-            completeness,
-            host,
-        }
+        let summaries = reports.iter().map(|report| self.text.summary(report));
+        summaries.fold(String::new(), |text, summary| text + "\n" + &summary)
     }
 
     /// The wall time of a recent moment, by the clock as it is set now.
     fn wall_of(&self, at: Mono) -> Wall {
         let now = self.clock.read();
         Wall::from_nanos(now.wall.as_nanos().saturating_sub(nanos(now.mono.since(at))))
+    }
+}
+
+/// The report of a row up to `end`.
+fn report_of<'a>(row: &'a Row, end: Reading, host: HostTrouble, completeness: Completeness) -> WindowReport<'a> {
+    let Row { series, began, summary } = row;
+    WindowReport {
+        series,
+        summary,
+        start: began.wall,
+        length: end.mono.since(began.mono),
+        completeness,
+        host,
     }
 }
 

@@ -154,7 +154,7 @@ fn play(script: &[Script], first_seq: u64) -> Vec<Event> {
             );
         }
         let answer = probe.answer();
-        if answer.is_none_or(|(_, rtt, ..)| rtt > TIMEOUT) && *probe != NotSent {
+        if answer.is_none_or(|(_, rtt, ..)| rtt > TIMEOUT) && ![NotSent, Script::Unjudged].contains(probe) {
             push(sent_at + TIMEOUT, What::TimedOut);
         }
         if let Some((answer, rtt, source, stamp_loss)) = answer {
@@ -225,12 +225,21 @@ fn a_window_without_events_has_no_figures_and_no_heap() {
 }
 
 #[test]
+fn a_probe_whose_timeout_has_passed_is_lost_until_it_is_answered_late() {
+    let events = play(&[Late { rtt: TIMEOUT + 5 }], 0);
+    let until_timeout = record(&events[..2]).summary().counts;
+    assert_eq!((until_timeout.sent, until_timeout.lost, until_timeout.late), (1, 1, 0));
+    let answered = record(&events).summary().counts;
+    assert_eq!((answered.sent, answered.lost, answered.late), (1, 0, 1));
+}
+
+#[test]
 fn a_probe_in_flight_is_neither_sent_nor_lost() {
     let events = play(&[reply(1_000), Lost], 0);
     let before_the_loss_is_sure: Vec<Event> = events
         .iter()
         .copied()
-        .filter(|event| event.what != What::Settled(Fate::Lost))
+        .filter(|event| ![What::TimedOut, What::Settled(Fate::Lost)].contains(&event.what))
         .collect();
     let window = record(&before_the_loss_is_sure);
     assert_eq!(
@@ -490,7 +499,9 @@ proptest! {
             let counts = window.summary().counts;
             prop_assert_eq!(counts.sent, accounted(&counts));
             prop_assert_eq!(counts.sent + counts.unjudged + window.in_flight(), left);
-            prop_assert!(counts.sent >= previous.sent && counts.lost >= previous.lost, "nothing is revised");
+            let unanswered_in_time = |counts: &Counts| counts.lost + counts.late;
+            prop_assert!(counts.sent >= previous.sent, "nothing is unsent");
+            prop_assert!(unanswered_in_time(&counts) >= unanswered_in_time(&previous), "the lost only ever turn late");
             previous = counts;
         }
         prop_assert_eq!(window.in_flight(), 0);
