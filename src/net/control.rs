@@ -71,6 +71,7 @@ pub struct Inbox<S> {
 
 impl<S> Inbox<S> {
     /// The next command, if there is one.
+    #[must_use]
     pub fn try_next(&self) -> Option<Command<S>> {
         self.commands.try_recv().ok()
     }

@@ -241,7 +241,7 @@ impl View {
 }
 
 /// The report of a row up to `end`.
-fn report_of<'a>(row: &'a Row, end: Reading, host: HostTrouble, completeness: Completeness) -> WindowReport<'a> {
+fn report_of(row: &Row, end: Reading, host: HostTrouble, completeness: Completeness) -> WindowReport<'_> {
     let Row { series, began, summary } = row;
     WindowReport {
         series,
