@@ -44,7 +44,7 @@ fn connect_measures_the_handshake_and_its_stamps_are_the_kernels() {
         let window = report.only_window();
         window.assert_outcomes(&[("sent", 20), ("received", 20)]);
         assert_eq!(window.text("stamp"), "tcp_info");
-        assert!(advice(&ended).contains("setcap cap_net_raw"), "{}", ended.stderr);
+        assert!(advice(&ended).contains("setcap cap_net_raw,cap_net_admin+ep "), "{}", ended.stderr);
         assert_eq!(report.code, 0);
     }
 }
@@ -67,7 +67,7 @@ fn icmp_that_is_not_allowed_is_an_error_that_names_both_ways_out() {
     assert_eq!(ended.code(), 2, "{}", ended.stderr);
     let advice = advice(&ended);
     assert!(
-        advice.contains("net.ipv4.ping_group_range") && advice.contains("setcap cap_net_raw"),
+        advice.contains("net.ipv4.ping_group_range") && advice.contains("setcap cap_net_raw,cap_net_admin+ep "),
         "{advice}"
     );
 }
@@ -82,5 +82,5 @@ fn the_raw_engine_asked_for_by_name_is_refused_without_the_capability() {
         &format!("--engine raw --json -q -c 3 -i 10ms {}", pair.v4()),
     );
     assert_eq!(ended.code(), 2, "{}", ended.stderr);
-    assert!(advice(&ended).contains("setcap cap_net_raw"), "{}", ended.stderr);
+    assert!(advice(&ended).contains("setcap cap_net_raw,cap_net_admin+ep "), "{}", ended.stderr);
 }
