@@ -40,7 +40,7 @@ impl Channel {
             receiver,
             outgoing: SendBatch::new(BATCH, packet_bytes),
             due: Vec::with_capacity(BATCH),
-            incoming: RecvBatch::new(BATCH, packet_bytes.max(RECEIVED_BYTES)),
+            incoming: RecvBatch::new(BATCH, (packet_bytes + LONGEST_IP_HEADER).max(RECEIVED_BYTES)),
             errors: RecvBatch::new(BATCH, packet_bytes.max(RECEIVED_BYTES)),
             tx_ids: TxIds::new(),
             drops: 0,
@@ -176,6 +176,9 @@ pub(super) const BATCH: usize = 64;
 
 /// Room for an ICMP error with a full quote (RFC 1812: up to 576 bytes), whatever the size of our own packets.
 const RECEIVED_BYTES: usize = 1_024;
+
+/// Raw IPv4 sockets deliver the IP header as well: 15 words at most (RFC 791, section 3.1).
+const LONGEST_IP_HEADER: usize = 60;
 
 /// Errors of earlier sends that may be in the way of one receive call.
 const MAX_PENDING_ERRORS: usize = 4;

@@ -32,6 +32,7 @@ use crate::clock::{Clock as _, ClockEpoch, SystemClock};
 use crate::engine::{Admission, Arrival, Due, Measured, Prober};
 use crate::outcome::{Proto, SendError, StampSource};
 use crate::series::{Pace, PacketOptions, Series};
+use crate::sys;
 use crate::units::SeriesId;
 
 /// What a portable run needs to know.
@@ -79,6 +80,8 @@ pub fn is_available() -> Result<(), PortableError> {
 /// # Errors
 /// [`PortableError`], where a socket can't be opened that is needed.
 pub fn run<S: Sink>(inbox: Inbox<S>, sink: S, options: PortableOptions) -> Result<Finished<S>, PortableError> {
+    // One socket carries each connection attempt. With fewer files allowed, those beyond are send errors.
+    let _ = sys::process::raise_open_files_limit();
     let runtime = runtime()?;
     // Not counted against the budget that tasks have: a send that waits for its turn there would look like a full queue.
     runtime.block_on(tokio::task::unconstrained(Portable::new(sink, options).run(inbox)))

@@ -137,20 +137,20 @@ fn syn_ports(
     interval: Duration,
     notices: &mut Vec<String>,
 ) -> Result<Option<Reservation>, StartError> {
+    // One socket holds one port, and one carries each connection attempt. With fewer files allowed, ports rest for less.
+    let _ = sys::process::raise_open_files_limit();
     match (privilege, raw_permission(packet)) {
         (Privilege::Unprivileged, _) => return Ok(None),
         (Privilege::Auto, Err(OpenError::Raw { program })) => {
             notices.push(format!(
                 "TCP by connect(): no permission for raw sockets (CAP_NET_RAW), RTTs are the kernel's handshake times; \
-                 fix: sudo setcap cap_net_raw,cap_net_admin+p {program}"
+                 fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}"
             ));
             return Ok(None);
         }
         (Privilege::Auto | Privilege::Raw, Err(error)) => return Err(error.into()),
         (Privilege::Auto | Privilege::Raw, Ok(())) => {}
     }
-    // One socket holds one port. With fewer files allowed, ports rest for less.
-    let _ = sys::process::raise_open_files_limit();
     let wanted = SourcePorts::wanted(interval)
         .saturating_mul(flows.into())
         .min(MAX_PORTS);

@@ -75,6 +75,20 @@ fn tcp_alone_and_icmp_added_are_what_the_flags_say() {
 }
 
 #[test]
+fn probes_of_every_size_come_back_whole() {
+    let Some(lab) = Lab::new() else { return };
+    let pair = Pair::new(&lab);
+    // About the room for a small packet, about the MTU, and the largest that IPv4 takes (RFC 791: 65,535 with both headers).
+    for size in [24, 980, 1_016, 1_400, 1_472, 8_000, 65_507] {
+        for target in pair.targets() {
+            let report = ping(&pair.prober, &format!("-c 5 -i 10ms -W 500ms -s {size} {target}"));
+            report.only_window().assert_outcomes(&[("sent", 5), ("received", 5)]);
+            assert_eq!(report.only_window().timed(), 5, "{size} bytes to {target}");
+        }
+    }
+}
+
+#[test]
 fn the_portable_engine_measures_with_user_stamps() {
     let Some(lab) = Lab::new() else { return };
     let pair = Pair::new(&lab);

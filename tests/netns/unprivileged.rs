@@ -1,6 +1,6 @@
 //! The same tool for users without capabilities: it measures what it may, and says once how to get the rest.
 
-use crate::support::{Finished, Lab, Listener, Pair, Report, nobody_gid, ping_as_nobody};
+use crate::support::{Finished, Lab, Listener, PATHJITTER, Pair, Report, nobody_gid, ping_as_nobody};
 use crate::{CLOSED, OPEN};
 
 /// The only line of stderr.
@@ -44,7 +44,11 @@ fn connect_measures_the_handshake_and_its_stamps_are_the_kernels() {
         let window = report.only_window();
         window.assert_outcomes(&[("sent", 20), ("received", 20)]);
         assert_eq!(window.text("stamp"), "tcp_info");
-        assert!(advice(&ended).contains("setcap cap_net_raw"), "{}", ended.stderr);
+        assert!(
+            advice(&ended).contains("setcap cap_net_raw,cap_net_admin+ep "),
+            "{}",
+            ended.stderr
+        );
         assert_eq!(report.code, 0);
     }
 }
@@ -67,7 +71,7 @@ fn icmp_that_is_not_allowed_is_an_error_that_names_both_ways_out() {
     assert_eq!(ended.code(), 2, "{}", ended.stderr);
     let advice = advice(&ended);
     assert!(
-        advice.contains("net.ipv4.ping_group_range") && advice.contains("setcap cap_net_raw"),
+        advice.contains("net.ipv4.ping_group_range") && advice.contains("setcap cap_net_raw,cap_net_admin+ep "),
         "{advice}"
     );
 }
@@ -82,5 +86,29 @@ fn the_raw_engine_asked_for_by_name_is_refused_without_the_capability() {
         &format!("--engine raw --json -q -c 3 -i 10ms {}", pair.v4()),
     );
     assert_eq!(ended.code(), 2, "{}", ended.stderr);
-    assert!(advice(&ended).contains("setcap cap_net_raw"), "{}", ended.stderr);
+    assert!(
+        advice(&ended).contains("setcap cap_net_raw,cap_net_admin+ep "),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn silent_backends_beyond_the_soft_limit_of_open_files_are_probed_all_the_same() {
+    let Some(lab) = Lab::new() else { return };
+    let pair = Pair::new(&lab);
+    pair.backend
+        .nft("table inet t { chain c { type filter hook input priority 0; meta l4proto tcp drop; }; }");
+    // Each attempt holds a descriptor for twice its timeout: all are open at once.
+    let targets: String = (1..=60).map(|port| format!(" b{port}={}:{port}", pair.v4())).collect();
+    for engine in ["unprivileged", "portable"] {
+        let ended = pair.prober.try_sh(&format!(
+            "ulimit -Sn 48 && exec {PATHJITTER} ping --engine {engine} --json -q --no-icmp -c 1 -i 20ms -W 500ms{targets}"
+        ));
+        let report = Report::read(&ended);
+        assert_eq!(report.windows().len(), 60, "{}", ended.stderr);
+        for window in report.windows() {
+            window.assert_outcomes(&[("sent", 1), ("lost", 1)]);
+        }
+    }
 }
