@@ -264,6 +264,8 @@ fn a_traffic_class_is_refused_where_it_would_be_ignored() {
     remote.send(Command::Seal);
     let mut options = options();
     options.packet.traffic_class = 0x48;
-    let error = run(inbox, Log::default(), options).unwrap_err();
-    assert!(matches!(error, PortableError::TrafficClass), "{error}");
+    let finished = run(inbox, Log::default(), options).unwrap();
+    assert!(finished.sink.events.is_empty(), "{:?}", finished.sink.events);
+    let why: Vec<&str> = finished.refused.iter().map(|refused| refused.why.as_str()).collect();
+    assert_eq!(why, [PortableError::TrafficClass.to_string()]);
 }
