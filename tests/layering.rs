@@ -354,7 +354,7 @@ fn arrows_against_the_flow_are_found_in_every_syntax() {
         ("wire/mod.rs", "use super::engine::Engine;"),
         ("wire/icmp.rs", "use super::super::engine::Engine;"),
         ("units.rs", "use super::outcome::Event;"),
-        ("engine/echo.rs", "use crate::clock::Clock;"),
+        ("engine/echo.rs", "use crate::net::Sink;"),
         ("stats/window.rs", "pub(crate) use crate::report::Output;"),
         ("report/json.rs", "use crate::app::run;"),
         ("main.rs", "use pathjitter::engine::Engine;"),

@@ -182,3 +182,6 @@ impl Noise {
 
 /// A queue of commands this long is a caller gone wild.
 const COMMANDS: usize = 64;
+
+#[cfg(test)]
+mod tests;

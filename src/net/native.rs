@@ -449,3 +449,6 @@ const MAX_SENDS: usize = 2 * BATCH;
 
 /// The waker, two sockets for each of four channels, and the connector.
 const MAX_DESCRIPTORS: usize = 10;
+
+#[cfg(test)]
+mod tests;

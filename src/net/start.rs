@@ -178,3 +178,6 @@ impl Needs {
 
 /// Of 28,000 ports for outgoing connections, a prober takes no more than these.
 const MAX_PORTS: usize = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub(crate) fn in_fresh_network(test: impl FnOnce() + Send + 'static) {
 }
 
 /// Runs `test` on a thread without any capability. (Capabilities belong to threads.)
-pub(super) fn without_capabilities(test: impl FnOnce() + Send) {
+pub(crate) fn without_capabilities(test: impl FnOnce() + Send) {
     // `struct __user_cap_header_struct` of version 3 for the calling thread, and two empty `__user_cap_data_struct`.
     let (mut header, nothing) = ([0x2008_0522_u32, 0], [0_u32; 6]);
     let in_it = move || {

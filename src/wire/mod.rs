@@ -134,6 +134,8 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod captures;
 #[cfg(test)]
+pub(crate) mod handmade;
+#[cfg(test)]
 mod props;
 
 #[cfg(test)]

@@ -1,0 +1,334 @@
+//! The packet thread on real sockets, in networks of their own.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use super::*;
+use crate::net::{NativeOptions, Needs, Privilege, Remote, control, prepare};
+use crate::outcome::{Answer, Answered, Event, Fate, InTime, Unjudged, What};
+use crate::series::Endpoint;
+use crate::sys::Family;
+use crate::sys::testing::{in_fresh_network, shell};
+use crate::units::ProbeSeq;
+
+/// Keeps all that it is told.
+#[derive(Default)]
+struct Collector {
+    admitted: Vec<(SeriesId, Endpoint, StampSource)>,
+    events: Vec<Event>,
+}
+
+impl Sink for Collector {
+    fn admitted(&mut self, id: SeriesId, series: &Series, stamp: StampSource, _: Reading) {
+        self.admitted.push((id, series.endpoint, stamp));
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.events.push(*event);
+    }
+}
+
+/// A packet thread under way.
+struct Run {
+    remote: Remote<Collector>,
+    thread: JoinHandle<Result<Finished<Collector>, RunError>>,
+}
+
+impl Run {
+    fn start() -> Self {
+        let (remote, inbox) = control().unwrap();
+        let prepared = prepare(options(), inbox, Collector::default()).unwrap();
+        assert_eq!(prepared.notices, Vec::<String>::new());
+        let thread = thread::spawn(move || prepared.native.run());
+        Self { remote, thread }
+    }
+
+    fn admit(&self, series: Vec<(Series, Pace)>) {
+        self.remote.send(Command::Admit(series));
+    }
+
+    /// What the sink holds at some moment from now on.
+    fn look<T: Send + 'static>(&self, look: impl FnOnce(&Collector) -> T + Send + 'static) -> T {
+        let (tell, told) = mpsc::channel();
+        self.remote.send(Command::Inspect(Box::new(move |sink: &mut Collector| {
+            tell.send(look(sink)).unwrap();
+        })));
+        told.recv().unwrap()
+    }
+
+    /// Waits until `count` events of a kind have happened.
+    fn wait_for(&self, count: usize, kind: fn(&What) -> bool) {
+        let seen = move |sink: &Collector| sink.events.iter().filter(|event| kind(&event.what)).count();
+        while self.look(seen) < count {}
+    }
+
+    fn finish(self) -> Finished<Collector> {
+        self.thread.join().unwrap().unwrap()
+    }
+}
+
+fn options() -> NativeOptions {
+    NativeOptions {
+        clock: SystemClock::new(),
+        privilege: Privilege::Raw,
+        packet: PacketOptions {
+            payload_bytes: 56,
+            ttl: None,
+            traffic_class: 0,
+            interface: None,
+            source: None,
+        },
+        needs: Needs { icmp: true, tcp: true },
+        families: vec![Family::V4, Family::V6],
+        flows: 1,
+        interval: Duration::from_millis(1),
+        max_syn_rate: None,
+        receive_buffer: 1 << 20,
+        capacity: Capacity {
+            memory: 256,
+            window: 16,
+        },
+    }
+}
+
+fn series(address: impl Into<IpAddr>, endpoint: Endpoint) -> Series {
+    Series {
+        target: Arc::from("here"),
+        address: address.into(),
+        scope_id: 0,
+        endpoint,
+        flow: 0,
+    }
+}
+
+fn pace(interval_ms: u64, timeout: Duration, count: Option<u64>) -> Pace {
+    Pace {
+        interval: Duration::from_millis(interval_ms),
+        timeout,
+        count,
+    }
+}
+
+/// Longer than any test runs.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What happened to each probe, in the order in which it was told.
+fn lives(events: &[Event]) -> BTreeMap<(SeriesId, ProbeSeq), Vec<What>> {
+    let mut lives: BTreeMap<_, Vec<What>> = BTreeMap::new();
+    for event in events {
+        lives.entry((event.series, event.seq)).or_default().push(event.what);
+    }
+    lives
+}
+
+fn fates(finished: &Finished<Collector>) -> Vec<Fate> {
+    let settled = |event: &Event| match event.what {
+        What::Settled(fate) => Some(fate),
+        _ => None,
+    };
+    finished.sink.events.iter().filter_map(settled).collect()
+}
+
+const IS_SENT: fn(&What) -> bool = |what| matches!(what, What::Sent { .. });
+const IS_SETTLED: fn(&What) -> bool = |what| matches!(what, What::Settled(_));
+
+/// Makes this host keep silent when it is probed by echo.
+fn silence() {
+    shell("echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all");
+}
+
+#[test]
+fn a_hundred_probes_of_each_kind_are_answered_with_kernel_stamps() {
+    in_fresh_network(|| {
+        let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).unwrap();
+        let open = Endpoint::Tcp(listener.local_addr().unwrap().port());
+        let kinds = [
+            series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
+            series(Ipv6Addr::LOCALHOST, Endpoint::Icmp),
+            series(Ipv4Addr::LOCALHOST, open),
+            series(Ipv6Addr::LOCALHOST, open),
+        ];
+        let run = Run::start();
+        run.admit(
+            kinds
+                .iter()
+                .map(|kind| (kind.clone(), pace(1, MINUTE, Some(100))))
+                .collect(),
+        );
+        run.remote.send(Command::Seal);
+        let finished = run.finish();
+        assert_eq!(finished.complete, [true; 4]);
+        assert_eq!(finished.refused, []);
+        let stamps = finished.sink.admitted.iter().map(|(_, _, stamp)| *stamp);
+        assert!(stamps.eq([StampSource::Kernel; 4]));
+        let lives = lives(&finished.sink.events);
+        assert_eq!(lives.len(), 400);
+        for ((id, seq), life) in lives {
+            let [What::Sent { .. }, What::Answered(answered), What::Settled(fate)] = life[..] else {
+                panic!("{id:?} {seq:?}: {life:?}");
+            };
+            let is_echo = kinds[id.index()].endpoint == Endpoint::Icmp;
+            assert_answered(&answered, is_echo);
+            assert_eq!(fate, Fate::Received(answered.timing));
+        }
+    });
+}
+
+fn assert_answered(answered: &Answered, is_echo: bool) {
+    let Answered {
+        answer,
+        timing,
+        user_rtt,
+        in_time,
+        timed_out,
+        ttl,
+        bytes,
+        stamp_loss,
+        ..
+    } = *answered;
+    assert_eq!((answer, in_time, timed_out), (Answer::Reply, InTime::Yes, false));
+    assert_eq!((timing.source, stamp_loss), (StampSource::Kernel, None));
+    assert!(
+        timing.rtt <= user_rtt,
+        "{} of the kernel, {user_rtt} of user space",
+        timing.rtt
+    );
+    assert_eq!(ttl, Some(64), "the default of Linux, over no router");
+    if is_echo {
+        assert_eq!(bytes, 64, "as ping counts");
+    }
+}
+
+#[test]
+fn a_closed_port_refuses_every_syn() {
+    in_fresh_network(|| {
+        let run = Run::start();
+        let closed = [
+            series(Ipv4Addr::LOCALHOST, Endpoint::Tcp(9)),
+            series(Ipv6Addr::LOCALHOST, Endpoint::Tcp(9)),
+        ];
+        run.admit(closed.map(|closed| (closed, pace(1, MINUTE, Some(20)))).into());
+        run.remote.send(Command::Seal);
+        assert_eq!(fates(&run.finish()), [Fate::Rejected; 40]);
+    });
+}
+
+#[test]
+fn stop_sends_no_more_and_awaits_what_is_under_way() {
+    in_fresh_network(|| {
+        let run = Run::start();
+        run.admit(vec![(
+            series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
+            pace(2, MINUTE, None),
+        )]);
+        run.wait_for(5, IS_SETTLED);
+        run.remote.send(Command::Stop);
+        // A name that resolves too late.
+        run.admit(vec![(
+            series(Ipv6Addr::LOCALHOST, Endpoint::Icmp),
+            pace(2, MINUTE, None),
+        )]);
+        let finished = run.finish();
+        assert_eq!(finished.complete, [false], "endless, and the second was not admitted");
+        let sent = finished.sink.events.iter().filter(|event| IS_SENT(&event.what)).count();
+        let received = fates(&finished)
+            .iter()
+            .filter(|fate| matches!(fate, Fate::Received(_)))
+            .count();
+        assert!(sent >= 5);
+        assert_eq!(received, sent);
+    });
+}
+
+#[test]
+fn stop_lets_probes_without_answer_time_out() {
+    in_fresh_network(|| {
+        silence();
+        let run = Run::start();
+        let timeout = Duration::from_millis(100);
+        run.admit(vec![(
+            series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
+            pace(2, timeout, None),
+        )]);
+        run.wait_for(3, IS_SENT);
+        run.remote.send(Command::Stop);
+        let finished = run.finish();
+        for life in lives(&finished.sink.events).values() {
+            assert!(
+                matches!(life[..], [What::Sent { .. }, What::TimedOut, What::Settled(Fate::Lost)]),
+                "{life:?}"
+            );
+        }
+        assert!(fates(&finished).len() >= 3);
+    });
+}
+
+#[test]
+fn cut_ends_at_once_and_calls_nothing_lost() {
+    in_fresh_network(|| {
+        silence();
+        let run = Run::start();
+        run.admit(vec![(
+            series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
+            pace(2, MINUTE, None),
+        )]);
+        run.wait_for(3, IS_SENT);
+        run.remote.send(Command::Cut);
+        let finished = run.finish();
+        let cut = What::Settled(Fate::Unjudged(Unjudged::Cut));
+        let lives = lives(&finished.sink.events);
+        assert!(lives.len() >= 3);
+        for life in lives.values() {
+            assert!(matches!(life[..], [What::Sent { .. }, end] if end == cut), "{life:?}");
+        }
+    });
+}
+
+#[test]
+fn a_sealed_run_of_nothing_ends() {
+    in_fresh_network(|| {
+        let run = Run::start();
+        run.remote.send(Command::Seal);
+        let finished = run.finish();
+        assert_eq!((finished.complete.len(), finished.sink.events.len()), (0, 0));
+    });
+}
+
+#[test]
+fn an_unsealed_run_waits_for_more_series_when_all_is_measured() {
+    in_fresh_network(|| {
+        let run = Run::start();
+        for (round, address) in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+            .into_iter()
+            .enumerate()
+        {
+            run.admit(vec![(series(address, Endpoint::Icmp), pace(1, MINUTE, Some(3)))]);
+            run.wait_for(3 * (round + 1), IS_SETTLED);
+        }
+        run.remote.send(Command::Seal);
+        assert_eq!(run.finish().complete, [true, true]);
+    });
+}
+
+#[test]
+fn without_a_route_nothing_leaves_and_nothing_is_lost() {
+    in_fresh_network(|| {
+        let run = Run::start();
+        let nowhere = [
+            series(Ipv4Addr::new(192, 0, 2, 1), Endpoint::Icmp),
+            series(Ipv4Addr::new(192, 0, 2, 1), Endpoint::Tcp(80)),
+            series(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), Endpoint::Icmp),
+            series(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), Endpoint::Tcp(80)),
+        ];
+        run.admit(nowhere.map(|nowhere| (nowhere, pace(1, MINUTE, Some(3)))).into());
+        run.remote.send(Command::Seal);
+        let lives = lives(&run.finish().sink.events);
+        assert_eq!(lives.len(), 12);
+        for (probe, life) in lives {
+            let expected = [What::SendFailed(SendError::NoRoute), What::Settled(Fate::NotSent)];
+            assert_eq!(life, expected, "{probe:?}");
+        }
+    });
+}
