@@ -1,28 +1,27 @@
 //! A first look that needs no network, no configuration and no privilege: `cargo run --example loopback`.
 //!
-//! Listens on a free port of loopback and runs `pathjitter ping` against it, by ICMP and TCP. Where this user may not send
-//! ICMP, the program says so, and how to change it; then TCP is probed alone.
+//! Listens on a free port of loopback and runs `pathjitter ping` against it, by ICMP and TCP, or by TCP alone where this user
+//! may not send ICMP.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 
-use pathjitter::app::{self, exit::Exit};
+use pathjitter::{app, net};
 
 fn main() -> anyhow::Result<ExitCode> {
     let backend = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let port = backend.local_addr()?.port().to_string();
-    let both = format!("backend=127.0.0.1:{port}");
-    let exit = ping(&["-c", "10", "-i", "200ms", &both]).or_else(|error| {
-        writeln!(std::io::stderr(), "pathjitter: {error:#}")?;
-        ping(&["-c", "10", "-i", "200ms", "--tcp", &port, "backend=127.0.0.1"])
-    })?;
-    Ok(exit.into())
-}
-
-/// Shows the command line and runs it.
-fn ping(arguments: &[&str]) -> anyhow::Result<Exit> {
-    writeln!(std::io::stdout(), "$ pathjitter ping {}", arguments.join(" "))?;
-    let words = ["pathjitter", "ping"].into_iter().chain(arguments.iter().copied());
-    app::run(words.map(Into::into))
+    let target = format!("backend=127.0.0.1:{}", backend.local_addr()?.port());
+    let mut words = vec!["pathjitter", "ping", "-c", "10", "-i", "200ms"];
+    let mut stdout = std::io::stdout();
+    if net::is_portable_available().is_err() {
+        writeln!(
+            stdout,
+            "# ICMP is not open to this user: TCP alone (see Permissions in README.md)"
+        )?;
+        words.push("--no-icmp");
+    }
+    words.push(&target);
+    writeln!(stdout, "$ {}", words.join(" "))?;
+    Ok(app::run(words.into_iter().map(Into::into))?.into())
 }
