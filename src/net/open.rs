@@ -16,14 +16,14 @@ pub enum OpenError {
     /// Neither raw nor datagram ICMP sockets are permitted.
     #[error(
         "no permission for ICMP: raw sockets need CAP_NET_RAW and datagram ICMP needs this group in net.ipv4.ping_group_range; \
-         fix: sudo setcap cap_net_raw,cap_net_admin+p {program}, or: sudo sysctl -w net.ipv4.ping_group_range='0 2147483647'"
+         fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}, or: sudo sysctl -w net.ipv4.ping_group_range='0 2147483647'"
     )]
     Icmp {
         /// The path of this program.
         program: String,
     },
     /// `--engine raw` without the capability.
-    #[error("no permission for raw sockets (CAP_NET_RAW); fix: sudo setcap cap_net_raw,cap_net_admin+p {program}")]
+    #[error("no permission for raw sockets (CAP_NET_RAW); fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}")]
     Raw {
         /// The path of this program.
         program: String,
@@ -54,7 +54,7 @@ impl OpenError {
         let program = program();
         format!(
             "{instead}: no permission for raw sockets (CAP_NET_RAW), stamps are the kernel's all the same; \
-             fix: sudo setcap cap_net_raw,cap_net_admin+p {program}"
+             fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}"
         )
     }
 }

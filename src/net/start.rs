@@ -142,7 +142,7 @@ fn syn_ports(
         (Privilege::Auto, Err(OpenError::Raw { program })) => {
             notices.push(format!(
                 "TCP by connect(): no permission for raw sockets (CAP_NET_RAW), RTTs are the kernel's handshake times; \
-                 fix: sudo setcap cap_net_raw,cap_net_admin+p {program}"
+                 fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}"
             ));
             return Ok(None);
         }
