@@ -95,7 +95,7 @@ impl StepGuard {
     /// Takes a reading and returns the epoch that it belongs to.
     ///
     /// A step has happened when the distance between the clocks moved by more than both readings leave uncertain: the time that
-    /// passed between their two halves (a preempted thread makes that long, never wrong) and [`RESOLUTION`].
+    /// passed between their two halves (a preempted thread makes that long, never wrong) and `RESOLUTION`.
     pub fn observe(&mut self, reading: Reading) -> ClockEpoch {
         if let Some(anchor) = self.anchor {
             let moved = reading.wall.nanos_since(anchor.wall)

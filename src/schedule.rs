@@ -48,7 +48,7 @@ impl Schedule {
 
     /// Takes the earliest slot if it is due at `now`. `interval_of` tells the pace of a series.
     ///
-    /// A slot is missed when the one after it is due as well, and at intervals below [`MAX_LATENESS`] when it is later than that.
+    /// A slot is missed when the one after it is due as well, and at intervals below `MAX_LATENESS` when it is later than that.
     pub fn poll(&mut self, now: Mono, interval_of: impl Fn(SeriesId) -> Duration) -> Option<Slot> {
         let &Reverse((due, series)) = self.heap.peek()?;
         if due > now {

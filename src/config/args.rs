@@ -96,8 +96,8 @@ pub struct ManArgs {
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct PingArgs {
-    /// What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets
-    #[arg(value_name = "TARGET", required = true, long_help = LONG_TARGET)]
+    /// What to probe.
+    #[arg(value_name = "TARGET", required = true, help = TARGET_HELP, long_help = LONG_TARGET)]
     pub targets: Vec<TargetSpec>,
 
     /// Also send SYNs to PORT of targets that name no port; alone, it replaces ICMP for them
@@ -230,6 +230,9 @@ fn parse_buffer(text: &str) -> Result<u32, String> {
         Err(error) => Err(error.to_string()),
     }
 }
+
+// Not doc comments: rustdoc would take the brackets for links.
+const TARGET_HELP: &str = "What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets";
 
 const LONG_TARGET: &str = "What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets
 

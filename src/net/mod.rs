@@ -1,6 +1,16 @@
-//! The edge: sockets, names, privileges.
+//! The edge: sockets, names, permissions.
 //!
-//! One thread sends and receives for all targets of a run. [`native`](Native) is its loop on Linux; [`control`] is how others reach it.
+//! One thread sends and receives for all targets of a run. [`prepare`] opens what the run may use and says what is missing;
+//! [`Native::run`] is the loop of that thread. Others reach it by [`control()`]: they send [`Command`]s, and it hands each
+//! event to their [`Sink`].
+//!
+//! | probe | with `CAP_NET_RAW` | without | stamps |
+//! |---|---|---|---|
+//! | echo | raw ICMP socket behind a filter | datagram ICMP socket | kernel, both ways |
+//! | SYN | raw socket; the port is reserved, the kernel's RST ends the handshake | one `connect()` per probe | kernel; the kernel's handshake time |
+//!
+//! [`run_portable`] does the same with `surge-ping` and tokio, and stamps of user space. Names are looked up in [`resolve`].
+//! Decisions about probes are made in [`engine`](crate::engine), system calls in [`sys`](crate::sys).
 
 mod answers;
 mod channel;
