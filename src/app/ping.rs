@@ -8,7 +8,7 @@ mod sink;
 mod targets;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::pin::pin;
 use std::time::Duration;
@@ -106,14 +106,15 @@ fn start_thread(
     }
     let Prepared {
         native,
-        notices,
+        failures,
         buffer_hint,
+        ..
     } = prepared;
     let thread = spawn(move || Ok(native.run()?))?;
     Ok((
         thread,
         Advice {
-            told: notices,
+            told: failures,
             buffer_hint,
         },
     ))
@@ -122,8 +123,8 @@ fn start_thread(
 /// What the user should know of the way this host measures.
 #[derive(Default)]
 struct Advice {
-    /// What was said at the start.
-    told: Vec<String>,
+    /// Why some series are refused, which was said at the start.
+    told: BTreeSet<String>,
     /// What to do if the receive buffers prove too small.
     buffer_hint: Option<String>,
 }
@@ -381,7 +382,7 @@ fn conclude(plan: &PingPlan, view: &mut View, finished: &Finished<PingSink>, adv
 }
 
 /// Names what could not be probed at all, by its reason, unless that was said and is all there is to say.
-fn complain_of_refused(refused: &[Refused], told: &[String], nothing_else: bool) {
+fn complain_of_refused(refused: &[Refused], told: &BTreeSet<String>, nothing_else: bool) {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for Refused { series, why } in refused {
         by_reason.entry(why).or_default().push(&series.target);
@@ -390,7 +391,7 @@ fn complain_of_refused(refused: &[Refused], told: &[String], nothing_else: bool)
         let shown = targets.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(", ");
         let more = if targets.len() > NAMES_SHOWN { ", ..." } else { "" };
         let count = targets.len();
-        match told.iter().any(|line| line == why) {
+        match told.contains(why) {
             true if nothing_else => {}
             true => complain(&format!(
                 "not measured, for the reason above: {shown}{more} ({count} series)"

@@ -17,6 +17,7 @@ mod channel;
 mod connect;
 mod control;
 mod filter;
+mod lack;
 mod native;
 mod open;
 mod portable;

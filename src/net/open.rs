@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::filter::{self, PortBlock};
+use super::lack::grant;
 use crate::series::PacketOptions;
 use crate::sys::{self, Family, Stamps, options};
 use crate::wire;
@@ -16,14 +17,15 @@ pub enum OpenError {
     /// Neither raw nor datagram ICMP sockets are permitted.
     #[error(
         "no permission for ICMP: raw sockets need CAP_NET_RAW and datagram ICMP needs this group in net.ipv4.ping_group_range; \
-         fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}, or: sudo sysctl -w net.ipv4.ping_group_range='0 2147483647'"
+         fix: {}, or: sudo sysctl -w net.ipv4.ping_group_range='0 2147483647'",
+        grant(program)
     )]
     Icmp {
         /// The path of this program.
         program: String,
     },
     /// `--engine raw` without the capability.
-    #[error("no permission for raw sockets (CAP_NET_RAW); fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}")]
+    #[error("no permission for raw sockets (CAP_NET_RAW); fix: {}", grant(program))]
     Raw {
         /// The path of this program.
         program: String,
@@ -45,17 +47,6 @@ impl OpenError {
             Some(libc::EPERM | libc::EACCES) => Self::Raw { program: program() },
             _ => Self::Socket { what, source },
         }
-    }
-}
-
-impl OpenError {
-    /// One line for what works with less: what that is, what is missing, and the fix.
-    pub(super) fn raw_fix(instead: &str) -> String {
-        let program = program();
-        format!(
-            "{instead}: no permission for raw sockets (CAP_NET_RAW), stamps are the kernel's all the same; \
-             fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}"
-        )
     }
 }
 
@@ -224,7 +215,7 @@ const fn wire_family(family: Family) -> wire::Family {
 }
 
 /// The path of this program, for the commands that fix its permissions.
-fn program() -> String {
+pub(super) fn program() -> String {
     std::env::current_exe().map_or_else(|_| "pathjitter".to_owned(), |path| path.display().to_string())
 }
 

@@ -1,5 +1,6 @@
 //! The sockets of a run: which there are, and which one a series uses.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
@@ -7,6 +8,7 @@ use std::os::fd::BorrowedFd;
 use super::channel::Channel;
 use super::connect::Connector;
 use super::filter::PortBlock;
+use super::lack::Lack;
 use super::open::{self, OpenError, Settings, StampedSocket};
 use super::reserve::Reservation;
 use super::tap::Tap;
@@ -58,6 +60,7 @@ pub(super) struct Sockets {
     /// Why a channel can't be opened, so that it is tried once.
     failures: [Option<String>; 4],
     buffer_hint: Option<String>,
+    lacks: BTreeSet<Lack>,
 }
 
 /// How sockets are opened.
@@ -70,18 +73,6 @@ pub(super) struct SocketPlan {
     pub(super) ports: Option<Reservation>,
 }
 
-impl ChannelKind {
-    /// What the user should know of it.
-    pub(super) fn notice(self, privilege: Privilege) -> Option<String> {
-        match (self, privilege) {
-            (Self::Icmp(_, IcmpAccess::Datagram), Privilege::Auto) => {
-                Some(OpenError::raw_fix("ICMP by datagram sockets"))
-            }
-            (Self::Icmp(..) | Self::Syn(_) | Self::Connect, _) => None,
-        }
-    }
-}
-
 impl Sockets {
     pub(super) fn new(plan: SocketPlan) -> Self {
         Self {
@@ -90,6 +81,7 @@ impl Sockets {
             connector: None,
             failures: [None, None, None, None],
             buffer_hint: None,
+            lacks: BTreeSet::new(),
         }
     }
 
@@ -129,15 +121,26 @@ impl Sockets {
 
     fn open_icmp(&mut self, family: Family) -> Result<(ChannelKind, Channel), OpenError> {
         let settings = self.plan.settings();
-        let (socket, access) = match self.plan.privilege {
-            Privilege::Raw => (open::raw_icmp(family, &settings)?, IcmpAccess::Raw),
-            Privilege::Unprivileged => (open::datagram_icmp(family, &settings)?, IcmpAccess::Datagram),
-            Privilege::Auto => match open::raw_icmp(family, &settings) {
-                Ok(socket) => (socket, IcmpAccess::Raw),
-                Err(OpenError::Raw { .. }) => (open::datagram_icmp(family, &settings)?, IcmpAccess::Datagram),
-                Err(error) => return Err(error),
-            },
+        let raw = match self.plan.privilege {
+            Privilege::Auto | Privilege::Raw => {
+                open::raw_icmp(family, &settings).map(|socket| (socket, IcmpAccess::Raw))
+            }
+            Privilege::Unprivileged => {
+                open::datagram_icmp(family, &settings).map(|socket| (socket, IcmpAccess::Datagram))
+            }
         };
+        let opened = match (raw, self.plan.privilege) {
+            (Err(OpenError::Raw { .. }), Privilege::Auto) => {
+                open::datagram_icmp(family, &settings).map(|socket| (socket, IcmpAccess::Datagram))
+            }
+            (raw, _) => raw,
+        };
+        match (&opened, self.plan.privilege) {
+            (Ok((_, IcmpAccess::Datagram)), Privilege::Auto) => self.lacks.insert(Lack::RawIcmp),
+            (Err(OpenError::Icmp { .. }), _) => self.lacks.insert(Lack::AnyIcmp),
+            (Ok(_) | Err(_), _) => false,
+        };
+        let (socket, access) = opened?;
         let bytes = icmp::ECHO_HEADER_LEN + usize::from(self.plan.packet.payload_bytes.max(DEFAULT_PAYLOAD_BYTES));
         self.note_buffer(&socket);
         let channel = Channel::new(Proto::Icmp, socket.fd, None, bytes);
@@ -180,6 +183,11 @@ impl Sockets {
     /// What would help if receive buffers prove too small.
     pub(super) fn buffer_hint(&self) -> Option<&str> {
         self.buffer_hint.as_deref()
+    }
+
+    /// What permissions were found lacking.
+    pub(super) fn lacks(&mut self) -> &mut BTreeSet<Lack> {
+        &mut self.lacks
     }
 
     pub(super) fn channel(&mut self, kind: ChannelKind) -> Option<&mut Channel> {

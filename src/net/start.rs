@@ -1,10 +1,12 @@
 //! From what a run needs to a packet thread that is ready to run: secrets, ports, sockets.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::control::{Inbox, Sink};
+use super::lack::{Lack, advice};
 use super::native::{Capacity, Native, Parts};
-use super::open::OpenError;
+use super::open::{self, OpenError};
 use super::reserve::{Reservation, reserve};
 use super::sockets::{Needs, Privilege, SocketPlan, Sockets, raw_permission};
 use super::warm_up::warm_up;
@@ -45,6 +47,8 @@ pub struct Prepared<S> {
     pub native: Native<S>,
     /// Each said once: what is missing, what that costs, and the command that fixes it.
     pub notices: Vec<String>,
+    /// Why some series will be refused; all of it is in `notices`.
+    pub failures: BTreeSet<String>,
     /// What to do if the receive buffers prove too small.
     pub buffer_hint: Option<String>,
 }
@@ -80,9 +84,18 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         receive_buffer,
         capacity,
     } = options;
-    let mut notices = Vec::new();
+    let mut lacks_raw_tcp = false;
     let ports = if needs.tcp {
-        syn_ports(privilege, &packet, flows, interval, &mut notices)?
+        // One socket holds one port, and one carries each connection attempt. With fewer files allowed, ports rest for less.
+        let _ = sys::process::raise_open_files_limit();
+        let permission = raw_permission(&packet);
+        lacks_raw_tcp = privilege == Privilege::Auto && matches!(permission, Err(OpenError::Raw { .. }));
+        if lacks_raw_tcp || privilege == Privilege::Unprivileged {
+            None
+        } else {
+            permission?;
+            Some(syn_ports(flows, interval)?)
+        }
     } else {
         None
     };
@@ -103,16 +116,25 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
     });
     // Without arrival stamps the first answers would have no RTT; that the kernel can't stamp at all shows by and by.
     let _ = warm_up();
-    for (proto, family) in needs
-        .protos()
-        .flat_map(|proto| families.iter().map(move |&family| (proto, family)))
-    {
-        let notice = match sockets.open_for(proto, family) {
-            Ok(kind) => kind.notice(privilege),
-            Err(why) => Some(why),
-        };
-        notices.extend(notice.filter(|notice| !notices.contains(notice)));
+    let families: Vec<_> = families
+        .into_iter()
+        .flat_map(|family| needs.protos().map(move |proto| (proto, family)))
+        .collect();
+    let failures: BTreeSet<String> = families
+        .into_iter()
+        .filter_map(|(proto, family)| sockets.open_for(proto, family).err())
+        .collect();
+    if lacks_raw_tcp {
+        sockets.lacks().insert(Lack::RawTcp);
     }
+    let program = open::program();
+    let icmp_refused = OpenError::Icmp {
+        program: program.clone(),
+    }
+    .to_string();
+    let mut notices: Vec<String> = advice(sockets.lacks(), &program).into_iter().collect();
+    // What the advice says need not be said twice.
+    notices.extend(failures.iter().filter(|why| **why != icmp_refused).cloned());
     let buffer_hint = sockets.buffer_hint().map(str::to_owned);
     let whole = Parts {
         clock,
@@ -125,32 +147,13 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
     Ok(Prepared {
         native: Native::new(whole, inbox, sink),
         notices,
+        failures,
         buffer_hint,
     })
 }
 
-/// Ports to send SYNs from, or none where this process may not send them itself.
-fn syn_ports(
-    privilege: Privilege,
-    packet: &PacketOptions,
-    flows: u16,
-    interval: Duration,
-    notices: &mut Vec<String>,
-) -> Result<Option<Reservation>, StartError> {
-    // One socket holds one port, and one carries each connection attempt. With fewer files allowed, ports rest for less.
-    let _ = sys::process::raise_open_files_limit();
-    match (privilege, raw_permission(packet)) {
-        (Privilege::Unprivileged, _) => return Ok(None),
-        (Privilege::Auto, Err(OpenError::Raw { program })) => {
-            notices.push(format!(
-                "TCP by connect(): no permission for raw sockets (CAP_NET_RAW), RTTs are the kernel's handshake times; \
-                 fix: sudo setcap cap_net_raw,cap_net_admin+ep {program}"
-            ));
-            return Ok(None);
-        }
-        (Privilege::Auto | Privilege::Raw, Err(error)) => return Err(error.into()),
-        (Privilege::Auto | Privilege::Raw, Ok(())) => {}
-    }
+/// Ports to send SYNs from.
+fn syn_ports(flows: u16, interval: Duration) -> Result<Reservation, StartError> {
     let wanted = SourcePorts::wanted(interval)
         .saturating_mul(flows.into())
         .min(MAX_PORTS);
@@ -161,7 +164,7 @@ fn syn_ports(
             .wrapping_add(1_442_695_040_888_963_407);
         u32::try_from(seed >> 33).unwrap_or_default()
     };
-    reserve(wanted, next).map(Some).map_err(StartError::Ports)
+    reserve(wanted, next).map_err(StartError::Ports)
 }
 
 fn random() -> Result<u64, StartError> {

@@ -100,7 +100,8 @@ fn silent_backends_beyond_the_soft_limit_of_open_files_are_probed_all_the_same()
     pair.backend
         .nft("table inet t { chain c { type filter hook input priority 0; meta l4proto tcp drop; }; }");
     // Each attempt holds a descriptor for twice its timeout: all are open at once.
-    let targets: String = (1..=60).map(|port| format!(" b{port}={}:{port}", pair.v4())).collect();
+    let targets: Vec<String> = (1..=60).map(|port| format!("b{port}={}:{port}", pair.v4())).collect();
+    let targets = targets.join(" ");
     for engine in ["unprivileged", "portable"] {
         let ended = pair.prober.try_sh(&format!(
             "ulimit -Sn 48 && exec {PATHJITTER} ping --engine {engine} --json -q --no-icmp -c 1 -i 20ms -W 500ms{targets}"
