@@ -392,7 +392,8 @@ impl Prober {
         self.in_flight[proto as usize]
     }
 
-    /// Whether every series has sent as many probes as its pace asks for; never so for a series without end.
+    /// Whether a series has sent as many probes as its pace asks for, and was not closed before they were judged; never so for a
+    /// series without end.
     #[must_use]
     pub fn is_complete(&self, series: SeriesId) -> bool {
         let asked = |progress: &Progress| {
@@ -402,7 +403,9 @@ impl Prober {
                 .count
                 .is_some_and(|count| progress.spent >= count)
         };
-        self.series.get(series.index()).is_some_and(asked)
+        self.series
+            .get(series.index())
+            .is_some_and(|progress| asked(progress) && !progress.cut)
     }
 
     /// Closes the window of every series: what is not answered by now is lost, or, where its timeout has not passed, unjudged.
@@ -411,6 +414,7 @@ impl Prober {
         for index in 0..self.series.len() {
             let id = SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX));
             self.settle_through(id, self.series[index].next_seq);
+            self.series[index].cut |= self.series[index].in_flight > 0;
             self.series[index].in_flight = 0;
         }
         self.in_flight = [0; 2];

@@ -403,6 +403,19 @@ fn a_forced_end_leaves_probes_under_way_unjudged() {
 }
 
 #[test]
+fn a_series_whose_last_probe_was_never_judged_is_not_complete() {
+    let mut world = World::new(Proto::Icmp, pace(10, 1_000, 2));
+    world.send(ms(0));
+    world.send(ms(10));
+    assert!(
+        world.prober.is_complete(world.id),
+        "while its probes may still be answered"
+    );
+    world.prober.close();
+    assert!(!world.prober.is_complete(world.id));
+}
+
+#[test]
 fn syns_are_found_by_port_turn_newest_first() {
     let mut world = World::new(Proto::Tcp, pace(1, 10_000, 20));
     for at in 0..10 {
