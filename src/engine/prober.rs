@@ -311,7 +311,7 @@ impl Prober {
     }
 
     /// The probe is lost although something came back: the peer, or this host's own stack, had to send again.
-    pub fn handle_retransmitted(&mut self, series: SeriesId, seq: ProbeSeq) {
+    pub fn handle_retransmitted(&mut self, series: SeriesId, seq: ProbeSeq, now: Mono) {
         self.counters.syn_ack_retransmissions += 1;
         if let Some(entry) = self
             .series
@@ -320,7 +320,7 @@ impl Prober {
             && entry.state.is_in_flight()
         {
             let sent_at = entry.sent_at;
-            self.time_out(series, seq, sent_at);
+            self.time_out(series, seq, sent_at, now);
         }
     }
 
@@ -350,12 +350,12 @@ impl Prober {
                 return;
             };
             if let Some(sent_at) = self.entry_mut(probe.series, probe.seq).map(|entry| entry.sent_at) {
-                self.time_out(probe.series, probe.seq, sent_at);
+                self.time_out(probe.series, probe.seq, sent_at, now);
             }
         }
     }
 
-    fn time_out(&mut self, id: SeriesId, seq: ProbeSeq, sent_at: Mono) {
+    fn time_out(&mut self, id: SeriesId, seq: ProbeSeq, sent_at: Mono, now: Mono) {
         let proto = self.series[id.index()].admission.proto;
         let excused = self.overflow[proto as usize].excuses(sent_at);
         let Some(entry) = self.entry_mut(id, seq) else { return };
@@ -368,7 +368,7 @@ impl Prober {
         if !excused {
             self.emit(id, seq, sent_at, What::TimedOut);
         }
-        self.leave_flight(id, sent_at);
+        self.leave_flight(id, now);
     }
 
     /// Plans no further probes; those under way are still awaited.
@@ -457,7 +457,7 @@ impl Prober {
         self.emit(series, entry.seq, entry.sent_at, what);
     }
 
-    /// A probe is answered, timed out or was never sent: its series may go on, and the end of the run comes closer.
+    /// A probe is answered, timed out or was never sent: its series may go on, from `now`, and the end of the run comes closer.
     fn leave_flight(&mut self, id: SeriesId, now: Mono) {
         let progress = &mut self.series[id.index()];
         progress.in_flight = progress.in_flight.saturating_sub(1);
