@@ -311,7 +311,7 @@ impl Prober {
     }
 
     /// The probe is lost although something came back: the peer, or this host's own stack, had to send again.
-    pub fn handle_retransmitted(&mut self, series: SeriesId, seq: ProbeSeq) {
+    pub fn handle_retransmitted(&mut self, series: SeriesId, seq: ProbeSeq, now: Mono) {
         self.counters.syn_ack_retransmissions += 1;
         if let Some(entry) = self
             .series
@@ -320,7 +320,7 @@ impl Prober {
             && entry.state.is_in_flight()
         {
             let sent_at = entry.sent_at;
-            self.time_out(series, seq, sent_at);
+            self.time_out(series, seq, sent_at, now);
         }
     }
 
@@ -350,12 +350,12 @@ impl Prober {
                 return;
             };
             if let Some(sent_at) = self.entry_mut(probe.series, probe.seq).map(|entry| entry.sent_at) {
-                self.time_out(probe.series, probe.seq, sent_at);
+                self.time_out(probe.series, probe.seq, sent_at, now);
             }
         }
     }
 
-    fn time_out(&mut self, id: SeriesId, seq: ProbeSeq, sent_at: Mono) {
+    fn time_out(&mut self, id: SeriesId, seq: ProbeSeq, sent_at: Mono, now: Mono) {
         let proto = self.series[id.index()].admission.proto;
         let excused = self.overflow[proto as usize].excuses(sent_at);
         let Some(entry) = self.entry_mut(id, seq) else { return };
@@ -368,7 +368,7 @@ impl Prober {
         if !excused {
             self.emit(id, seq, sent_at, What::TimedOut);
         }
-        self.leave_flight(id, sent_at);
+        self.leave_flight(id, now);
     }
 
     /// Plans no further probes; those under way are still awaited.
@@ -392,7 +392,8 @@ impl Prober {
         self.in_flight[proto as usize]
     }
 
-    /// Whether every series has sent as many probes as its pace asks for; never so for a series without end.
+    /// Whether a series has sent as many probes as its pace asks for, and was not closed before they were judged; never so for a
+    /// series without end.
     #[must_use]
     pub fn is_complete(&self, series: SeriesId) -> bool {
         let asked = |progress: &Progress| {
@@ -402,7 +403,9 @@ impl Prober {
                 .count
                 .is_some_and(|count| progress.spent >= count)
         };
-        self.series.get(series.index()).is_some_and(asked)
+        self.series
+            .get(series.index())
+            .is_some_and(|progress| asked(progress) && !progress.cut)
     }
 
     /// Closes the window of every series: what is not answered by now is lost, or, where its timeout has not passed, unjudged.
@@ -411,6 +414,7 @@ impl Prober {
         for index in 0..self.series.len() {
             let id = SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX));
             self.settle_through(id, self.series[index].next_seq);
+            self.series[index].cut |= self.series[index].in_flight > 0;
             self.series[index].in_flight = 0;
         }
         self.in_flight = [0; 2];
@@ -453,7 +457,7 @@ impl Prober {
         self.emit(series, entry.seq, entry.sent_at, what);
     }
 
-    /// A probe is answered, timed out or was never sent: its series may go on, and the end of the run comes closer.
+    /// A probe is answered, timed out or was never sent: its series may go on, from `now`, and the end of the run comes closer.
     fn leave_flight(&mut self, id: SeriesId, now: Mono) {
         let progress = &mut self.series[id.index()];
         progress.in_flight = progress.in_flight.saturating_sub(1);

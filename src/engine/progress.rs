@@ -33,6 +33,8 @@ pub(super) struct Progress {
     pub(super) fastest: Option<Rtt>,
     /// Sends as fast as answers come, and has a full window.
     pub(super) parked: bool,
+    /// Was closed while probes were under way.
+    pub(super) cut: bool,
 }
 
 impl Progress {
@@ -49,6 +51,7 @@ impl Progress {
             newest_answered: None,
             fastest: None,
             parked: false,
+            cut: false,
         }
     }
 

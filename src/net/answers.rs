@@ -116,7 +116,7 @@ pub(super) fn conclude(connector: &mut Connector, prober: &mut Prober, clock: &S
                 How::Refused => answer(Answer::Refused, Measured::User),
                 How::Reset => answer(Answer::Reset, Measured::User),
                 How::Unreachable(error) => answer(Answer::Unreachable(error), Measured::User),
-                How::Retransmitted => prober.handle_retransmitted(series, seq),
+                How::Retransmitted => prober.handle_retransmitted(series, seq, now.mono),
                 How::SendFailed(_) => prober.handle_send_failure(series, seq),
             }
         },

@@ -21,13 +21,29 @@ pub(super) struct Reservation {
 /// Reserves `wanted` ports, of an aligned block within the range that this host uses for outgoing connections anyway.
 ///
 /// `random` chooses the block. A block of which others hold more than a few ports is passed over for another.
-pub(super) fn reserve(wanted: usize, mut random: impl FnMut() -> u32) -> io::Result<Reservation> {
-    let range = ephemeral_range();
-    let size = u16::try_from(wanted.next_power_of_two().clamp(8, 16_384)).unwrap_or(8);
-    let blocks = (range.1 / size).saturating_sub(range.0.div_ceil(size)).max(1);
+pub(super) fn reserve(wanted: usize, random: impl FnMut() -> u32) -> io::Result<Reservation> {
+    reserve_in(ephemeral_range(), wanted, random)
+}
+
+fn reserve_in(range: (u16, u16), wanted: usize, mut random: impl FnMut() -> u32) -> io::Result<Reservation> {
+    let (first, end) = (u32::from(range.0), u32::from(range.1) + 1);
+    let mut size = u32::try_from(wanted.next_power_of_two())
+        .unwrap_or(u32::MAX)
+        .clamp(8, 16_384);
+    let blocks_of = |size: u32| (end / size).saturating_sub(first.div_ceil(size));
+    // A range too narrow for an aligned block of this size has one of a smaller size: at worst each port is one.
+    while size > 1 && blocks_of(size) == 0 {
+        size /= 2;
+    }
+    let blocks = blocks_of(size).max(1);
+    let wanted = wanted.min(usize::try_from(size).unwrap_or(usize::MAX));
     let mut last_error = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..ATTEMPTS {
-        let base = (range.0.div_ceil(size) + u16::try_from(random() % u32::from(blocks)).unwrap_or(0)) * size;
+        let base = (first.div_ceil(size) + random() % blocks) * size;
+        // Blocks lie within the range, and so do their ends.
+        let (Ok(base), Ok(size)) = (u16::try_from(base), u16::try_from(size)) else {
+            break;
+        };
         let (holders, error) = hold(base, size, wanted);
         // Fewer ports than wanted only make each rest for less.
         if holders.len() >= (wanted * 3 / 4).clamp(1, wanted) {
@@ -96,6 +112,17 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn no_port_outside_of_a_narrow_range_is_taken() {
+        for range in [(60_000, 60_999), (65_000, 65_535), (50_001, 50_030)] {
+            let reservation = reserve_in(range, 4096, || 7).unwrap();
+            assert!(!reservation.ports.is_empty());
+            for &port in &reservation.ports {
+                assert!((range.0..=range.1).contains(&port), "port {port} of {range:?}");
+            }
+        }
+    }
 
     #[test]
     fn reserved_ports_lie_in_their_block_and_nobody_else_gets_them() {

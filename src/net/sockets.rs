@@ -54,7 +54,7 @@ pub enum Privilege {
 /// The sockets of a run, opened as series need them.
 pub(super) struct Sockets {
     plan: SocketPlan,
-    /// ICMP and SYN, each over IPv4 and IPv6.
+    /// SYN and ICMP, each over IPv4 and IPv6, in the order in which they are read.
     channels: [Option<(ChannelKind, Channel)>; 4],
     connector: Option<Connector>,
     /// Why a channel can't be opened, so that it is tried once.
@@ -248,13 +248,14 @@ impl SocketPlan {
     }
 }
 
-/// Where the channel of a protocol and family is kept.
+/// Where the channel of a protocol and family is kept, and when its turn is: the send stamp of a SYN comes by the channel for TCP, an
+/// ICMP error about it by that for ICMP, and must find the stamp read.
 const fn place(proto: Proto, family: Family) -> usize {
     match (proto, family) {
-        (Proto::Icmp, Family::V4) => 0,
-        (Proto::Icmp, Family::V6) => 1,
-        (Proto::Tcp, Family::V4) => 2,
-        (Proto::Tcp, Family::V6) => 3,
+        (Proto::Tcp, Family::V4) => 0,
+        (Proto::Tcp, Family::V6) => 1,
+        (Proto::Icmp, Family::V4) => 2,
+        (Proto::Icmp, Family::V6) => 3,
     }
 }
 

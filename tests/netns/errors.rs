@@ -48,6 +48,12 @@ fn a_policy_that_says_so_is_prohibited_and_not_loss() {
             window.assert_outcomes(&[("sent", 20), ("unreachable", 20)]);
             assert_eq!(window.count("prohibited"), 20, "{proto} to {address}");
             window.assert_loss_interval_contains(0.0);
+            // The error comes by another socket than the stamp of what it is about.
+            assert_eq!(
+                (window.count("stamps_lost"), window.flag("self_noise")),
+                (0, false),
+                "{proto} to {address}"
+            );
         }
         assert_eq!(report.code, 1);
     }

@@ -349,6 +349,20 @@ fn a_series_without_interval_keeps_its_window_full_and_no_more() {
 }
 
 #[test]
+fn a_series_without_interval_that_waited_for_a_timeout_is_not_late() {
+    let mut world = World::new(Proto::Icmp, pace(0, 1_000, 40));
+    for _ in 0..16 {
+        world.send(ms(0));
+    }
+    world.prober.handle_deadline(ms(1_000));
+    let due = world
+        .prober
+        .poll_due(ms(1_000), ClockEpoch::default(), |_, _| 0)
+        .unwrap();
+    assert_eq!(due.late_by, Duration::ZERO, "its window was full until now");
+}
+
+#[test]
 fn series_without_interval_take_turns() {
     let mut prober = Prober::new(None);
     for _ in 0..3 {
@@ -400,6 +414,19 @@ fn a_forced_end_leaves_probes_under_way_unjudged() {
     );
     assert!(world.prober.is_finished());
     assert!(!world.prober.is_complete(world.id), "one of five");
+}
+
+#[test]
+fn a_series_whose_last_probe_was_never_judged_is_not_complete() {
+    let mut world = World::new(Proto::Icmp, pace(10, 1_000, 2));
+    world.send(ms(0));
+    world.send(ms(10));
+    assert!(
+        world.prober.is_complete(world.id),
+        "while its probes may still be answered"
+    );
+    world.prober.close();
+    assert!(!world.prober.is_complete(world.id));
 }
 
 #[test]
