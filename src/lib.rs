@@ -17,8 +17,8 @@
 //!                          of it                 NDJSON
 //! ```
 //!
-//! [`app`] puts the parts together: it reads the plan, starts one thread for packets, and prints on another. Arrows point one
-//! way. Nothing imports what lies behind it in the flow, and `tests/layering.rs` reads the source to hold that.
+//! [`app`] puts the parts together: it reads the plan, starts one thread for packets, and prints on another. Imports go
+//! one way: no module uses another that uses it, not even by a detour. `tests/layering.rs` reads the source to hold that.
 //!
 //! # The modules in the order of the flow
 //!
@@ -42,7 +42,7 @@
 //!
 //! # Where to start
 //!
-//! 1. [`outcome`]: ten minutes, and every other file reads like prose.
+//! 1. [`outcome`]: the vocabulary of all other files.
 //! 2. [`engine::Prober`]: what happens to a probe between its slot and its fate, without sockets or clocks.
 //! 3. [`net::Native`]: the loop that feeds it with packets.
 //! 4. [`stats::WindowStats`] and the table in [`stats`]: what each figure is.
