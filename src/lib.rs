@@ -28,12 +28,12 @@
 //! | [`outcome`] | what can become of a probe: the words that all others share | `units` |
 //! | [`series`] | what is probed: one target, address, protocol and flow | `units`, `outcome` |
 //! | [`config`] | from the command line to a plan without contradictions | the words, `stats` (for limits) |
-//! | [`clock`] | reads the clocks, the only one to do so; tells a step from time that passes | `units`, `sys` |
+//! | [`clock`] | reads the clocks, the only one to do so; tells a step from time that passes | `units` |
 //! | [`schedule`] | which series is due, on an absolute grid | `units` |
 //! | [`wire`] | bytes to values and back: IP, ICMP, TCP | the words |
 //! | [`engine`] | the life of every probe: sent, answered, timed out, settled | the words, `wire`, `schedule`, the epochs of `clock` |
 //! | [`sys`] | system calls made safe; all `unsafe` code is here | the words |
-//! | [`net`] | sockets, names, permissions; the loop of the packet thread | all above |
+//! | [`net`] | sockets, names, permissions; the loop of the packet thread | the words, `config`, `clock`, `wire`, `engine`, `sys` |
 //! | [`stats`] | events of a series in, figures of a window out | the words |
 //! | [`report`] | figures in, lines out | the words, `stats`, `config` |
 //! | [`app`] | the assembly: commands, signals, exit codes | everything |
