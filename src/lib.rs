@@ -17,8 +17,8 @@
 //!                          of it                 NDJSON
 //! ```
 //!
-//! [`app`] puts the parts together: it reads the plan, starts one thread for packets, and prints on another. Arrows point one
-//! way. Nothing imports what lies behind it in the flow, and `tests/layering.rs` reads the source to hold that.
+//! [`app`] puts the parts together: it reads the plan, starts one thread for packets, and prints on another. Imports go
+//! one way: no module uses another that uses it, not even by a detour. `tests/layering.rs` reads the source to hold that.
 //!
 //! # The modules in the order of the flow
 //!
@@ -28,12 +28,12 @@
 //! | [`outcome`] | what can become of a probe: the words that all others share | `units` |
 //! | [`series`] | what is probed: one target, address, protocol and flow | `units`, `outcome` |
 //! | [`config`] | from the command line to a plan without contradictions | the words, `stats` (for limits) |
-//! | [`clock`] | reads the clocks, the only one to do so; tells a step from time that passes | `units`, `sys` |
+//! | [`clock`] | reads the clocks, the only one to do so; tells a step from time that passes | `units` |
 //! | [`schedule`] | which series is due, on an absolute grid | `units` |
 //! | [`wire`] | bytes to values and back: IP, ICMP, TCP | the words |
 //! | [`engine`] | the life of every probe: sent, answered, timed out, settled | the words, `wire`, `schedule`, the epochs of `clock` |
 //! | [`sys`] | system calls made safe; all `unsafe` code is here | the words |
-//! | [`net`] | sockets, names, permissions; the loop of the packet thread | all above |
+//! | [`net`] | sockets, names, permissions; the loop of the packet thread | the words, `config`, `clock`, `wire`, `engine`, `sys` |
 //! | [`stats`] | events of a series in, figures of a window out | the words |
 //! | [`report`] | figures in, lines out | the words, `stats`, `config` |
 //! | [`app`] | the assembly: commands, signals, exit codes | everything |
@@ -42,7 +42,7 @@
 //!
 //! # Where to start
 //!
-//! 1. [`outcome`]: ten minutes, and every other file reads like prose.
+//! 1. [`outcome`]: the vocabulary of all other files.
 //! 2. [`engine::Prober`]: what happens to a probe between its slot and its fate, without sockets or clocks.
 //! 3. [`net::Native`]: the loop that feeds it with packets.
 //! 4. [`stats::WindowStats`] and the table in [`stats`]: what each figure is.
