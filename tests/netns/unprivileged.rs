@@ -104,7 +104,7 @@ fn silent_backends_beyond_the_soft_limit_of_open_files_are_probed_all_the_same()
     let targets = targets.join(" ");
     for engine in ["unprivileged", "portable"] {
         let ended = pair.prober.try_sh(&format!(
-            "ulimit -Sn 48 && exec {PATHJITTER} ping --engine {engine} --json -q --no-icmp -c 1 -i 20ms -W 500ms{targets}"
+            "ulimit -Sn 48 && exec {PATHJITTER} ping --engine {engine} --json -q --no-icmp -c 1 -i 20ms -W 500ms {targets}"
         ));
         let report = Report::read(&ended);
         assert_eq!(report.windows().len(), 60, "{}", ended.stderr);

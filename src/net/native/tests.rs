@@ -112,7 +112,7 @@ fn pace(interval_ms: u64, timeout: Duration, count: Option<u64>) -> Pace {
 }
 
 /// Longer than any test runs.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// What happened to each probe, in the order in which it was told.
 fn lives(events: &[Event]) -> BTreeMap<(SeriesId, ProbeSeq), Vec<What>> {

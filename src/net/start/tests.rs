@@ -62,7 +62,7 @@ fn measure(privilege: Privilege, needs: Needs) -> (Vec<String>, Finished<Stamps>
     let prepared = prepare(options(privilege, needs), inbox, Stamps::default()).unwrap();
     let pace = Pace {
         interval: Duration::from_millis(1),
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         count: Some(3),
     };
     let endpoints = [Some(Endpoint::Icmp), tcp].into_iter().flatten();
@@ -112,7 +112,11 @@ fn without_privileges_auto_measures_by_what_is_left_and_says_what_is_missing_onc
         without_capabilities(|| {
             let (notices, finished) = measure(Privilege::Auto, BOTH);
             assert_eq!(notices.len(), 1, "{notices:?}");
-            for part in ["TCP goes by connect()", "ICMP goes by datagram sockets", "fix: sudo setcap cap_net_raw"] {
+            for part in [
+                "TCP goes by connect()",
+                "ICMP goes by datagram sockets",
+                "fix: sudo setcap cap_net_raw",
+            ] {
                 assert!(notices[0].contains(part), "{notices:?}");
             }
             let [kernel, handshake] = [StampSource::Kernel, StampSource::TcpInfo];
