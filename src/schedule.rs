@@ -67,6 +67,12 @@ impl Schedule {
         Some(Slot { series, due, skipped })
     }
 
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.heap.capacity() * size_of::<Reverse<(Mono, SeriesId)>>()
+    }
+
     /// Forgets all slots.
     pub fn clear(&mut self) {
         self.heap.clear();

@@ -452,3 +452,6 @@ const FLOOD_PER_MILLI: u32 = 128;
 
 /// Unanswered probes of all series together in a flood: they fit into the smallest send and receive queues.
 const FLOOD_WINDOW: usize = 256;
+
+#[cfg(test)]
+mod tests;

@@ -425,6 +425,18 @@ impl Prober {
         self.events.pop_front()
     }
 
+    /// Bytes on the heap, up to the overhead of allocations.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let rings: usize = self.series.iter().map(|progress| progress.ring.heap_bytes()).sum();
+        rings
+            + self.series.capacity() * size_of::<Progress>()
+            + self.schedule.heap_bytes()
+            + self.timeouts.heap_bytes()
+            + self.syn_backlog.capacity() * size_of::<Slot>()
+            + self.events.capacity() * size_of::<Event>()
+    }
+
     /// What happened to the prober itself so far.
     #[must_use]
     pub const fn counters(&self) -> Counters {

@@ -62,6 +62,11 @@ impl Ring {
         self.mask + 1
     }
 
+    /// Bytes on the heap.
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Option<Entry>>()
+    }
+
     /// The probe `seq`, if it is still remembered.
     pub(super) fn get(&self, seq: ProbeSeq) -> Option<&Entry> {
         self.entries[self.place(seq)].as_ref().filter(|entry| entry.seq == seq)

@@ -45,6 +45,12 @@ impl Timeouts {
         }
     }
 
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let queued: usize = self.lanes.iter().map(|lane| lane.queue.capacity()).sum();
+        self.lanes.capacity() * size_of::<Lane>() + queued * size_of::<Outstanding>()
+    }
+
     /// The earliest deadline of a probe that `is_waiting` says is still unanswered. Forgets answered probes on the way.
     pub(super) fn next_deadline(&mut self, is_waiting: impl Fn(Outstanding) -> bool) -> Option<Mono> {
         self.lanes

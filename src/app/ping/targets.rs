@@ -76,3 +76,6 @@ fn series(plan: &PingPlan, target: &Target, address: IpAddr, scope_id: u32) -> i
         })
     })
 }
+
+#[cfg(test)]
+mod tests;
