@@ -80,6 +80,17 @@ impl<W: Write> Output<W> {
         self.write_whole(lines)
     }
 
+    /// Writes a frame of a live display, which ends where the next one begins and not with a line.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn draw(&mut self, frame: &[u8]) -> Result<(), OutputError> {
+        let drawn = self.write_whole(frame);
+        self.state = LineState::Fresh;
+        drawn
+    }
+
     /// Gives the sink back.
     pub fn into_inner(self) -> W {
         self.sink

@@ -157,7 +157,7 @@ impl View {
         };
         let drawn = frame(&reports, &progress, screen(), self.table_height, self.style);
         self.table_height = drawn.height;
-        self.output.write(&drawn.bytes)
+        self.output.draw(&drawn.bytes)
     }
 
     /// Shows the figures of a run that goes on (SIGQUIT).
@@ -219,7 +219,7 @@ impl View {
                 self.table_height,
                 self.style,
             );
-            self.output.write(&cleared.bytes)?;
+            self.output.draw(&cleared.bytes)?;
         }
         let text = self.figures(&reports);
         self.output.write(text.as_bytes())
@@ -277,8 +277,10 @@ fn happened_at(event: &Event, timeout: Duration) -> Mono {
     }
 }
 
+/// The size of the terminal. Without one, it would be asked of another program, whose answer would be a guess.
 fn screen() -> Screen {
-    let (columns, lines) = crossterm::terminal::size().unwrap_or((DEFAULT_COLUMNS, DEFAULT_LINES));
+    let size = std::io::stdout().is_terminal().then(crossterm::terminal::size);
+    let (columns, lines) = size.and_then(Result::ok).unwrap_or((DEFAULT_COLUMNS, DEFAULT_LINES));
     Screen { columns, lines }
 }
 
