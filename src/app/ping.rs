@@ -151,6 +151,7 @@ fn native_options(plan: &PingPlan, clock: SystemClock, privilege: Privilege) -> 
         families: known_families(plan),
         flows: plan.flows,
         interval: plan.pace.interval,
+        slot: plan.slot,
         max_syn_rate: plan.max_syn_rate,
         receive_buffer: plan
             .receive_buffer

@@ -146,6 +146,9 @@ pub struct PingArgs {
     /// Allow -i 0 without root, and make it the default
     #[arg(long, help_heading = PACE)]
     pub flood: bool,
+    /// Let probes that are due within this time leave together: less CPU for many targets; at most 1s [default: 0]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, env = "PATHJITTER_SLOT", hide_env = true, help_heading = PACE)]
+    pub slot: Option<Duration>,
     /// Send at most N SYNs per second in all; 0 lifts the limit [default: 10000]
     #[arg(long, value_name = "N", env = "PATHJITTER_MAX_SYN_RATE", hide_env = true, help_heading = PACE)]
     pub max_syn_rate: Option<u32>,

@@ -40,6 +40,8 @@ pub struct PingPlan {
     pub packet: PacketOptions,
     /// How to send.
     pub engine: EngineChoice,
+    /// Probes due within this time of each other may leave together; zero sends each on time.
+    pub slot: Duration,
     /// SYNs per second of the whole process; `None` is without limit.
     pub max_syn_rate: Option<u32>,
     /// Bytes of each socket's receive buffer; `None` leaves it to the engine.
@@ -157,6 +159,7 @@ impl PingPlan {
                 source: source.address,
             },
             engine: args.engine.unwrap_or_default(),
+            slot: args.slot.unwrap_or_default().min(MAX_SLOT),
             max_syn_rate: Some(args.max_syn_rate.unwrap_or(DEFAULT_MAX_SYN_RATE)).filter(|rate| *rate != 0),
             receive_buffer: args.receive_buffer,
             output: OutputOptions {
@@ -335,6 +338,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A program that reads us expects us to end.
 const DEFAULT_COUNT_OFF_TERMINAL: u64 = 10;
+
+/// Longer slots would be a schedule of their own.
+const MAX_SLOT: Duration = Duration::from_secs(1);
 
 /// Less is no time to send a probe in and hear of it.
 const MIN_DEADLINE: Duration = Duration::from_millis(2);

@@ -351,8 +351,8 @@ impl Codec {
     }
 
     /// The echo request that a router quoted with no more than its header: of the flow with this checksum, the newest with this
-    /// sequence number, if it is still awaited. A NAT that rewrites identifiers rewrites the checksum too, so over IPv4 both must
-    /// be ours; over IPv6 the checksum on the wire includes the addresses and is not compared.
+    /// sequence number, if it is still awaited. Over IPv4 the checksum is keyed. Over IPv6 it includes the addresses and proves
+    /// nothing, and there a quote holds all that fits into 1280 bytes (RFC 4443, section 2.4): a short one is not believed.
     fn find_short_quote(
         &self,
         target: IpAddr,
@@ -360,6 +360,9 @@ impl Codec {
         checksum: u16,
         prober: &Prober,
     ) -> Result<(SeriesId, ProbeSeq), Ignored> {
+        if target.is_ipv6() {
+            return Err(Ignored::Cookie);
+        }
         let candidates = self.echoes.get(&target).ok_or(Ignored::Foreign)?;
         let same_sequence = Stride {
             offset: id.sequence.wrapping_sub(1).into(),
@@ -367,7 +370,7 @@ impl Codec {
         };
         let found = candidates.iter().find_map(|&series| {
             let label = self.series.get(series.index())?.label;
-            if target.is_ipv4() && FixedChecksum::nearest(label).get() != checksum {
+            if FixedChecksum::nearest(label).get() != checksum {
                 return None;
             }
             Some((series, prober.find_waiting(series, same_sequence)?))

@@ -96,11 +96,9 @@ impl Progress {
         if !raw_syn || answer != Answer::Reply {
             return false;
         }
-        let waited = Duration::from_nanos(rtt.as_nanos());
-        let since_first = waited.saturating_sub(
-            self.fastest
-                .map_or(Duration::ZERO, |rtt| Duration::from_nanos(rtt.as_nanos())),
-        );
+        // Without a faster one to compare with, this is how long the path takes.
+        let Some(fastest) = self.fastest else { return false };
+        let since_first = Duration::from_nanos(rtt.as_nanos().saturating_sub(fastest.as_nanos()));
         SYN_ACK_RETRANSMISSIONS
             .iter()
             .any(|&after| since_first >= after && since_first <= after + after / 8 + TIMER_SLACK)

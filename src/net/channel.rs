@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::tap::Tap;
 use super::tx_ids::TxIds;
 use crate::engine::{Due, Prober};
-use crate::outcome::Proto;
+use crate::outcome::{Proto, SendError};
 use crate::sys::{self, Pushed, Queue, RecvBatch, SendBatch, options};
 use crate::units::Wall;
 
@@ -71,8 +71,13 @@ impl Channel {
         prober: &mut Prober,
         mut queued: impl FnMut(&mut Prober, QueuedError<'_>),
     ) {
-        if let Some((fd, tap)) = self.receiver.as_mut().filter(|_| self.outgoing.unsent() > 0) {
-            tap.open(fd.as_fd());
+        if let Err(error) = self.open_tap() {
+            // Answers could not be heard, so the probes are not sent.
+            let error = error
+                .raw_os_error()
+                .map_or(SendError::Denied, sys::send_error_from_errno);
+            self.due.drain(..).for_each(|due| prober.handle_send_error(due, error));
+            self.outgoing.clear();
         }
         while self.outgoing.unsent() > 0 {
             let first = self.outgoing.cursor();
@@ -95,6 +100,13 @@ impl Channel {
         }
         self.outgoing.clear();
         self.due.clear();
+    }
+
+    fn open_tap(&mut self) -> io::Result<()> {
+        match &mut self.receiver {
+            Some((fd, tap)) if self.outgoing.unsent() > 0 => tap.open(fd.as_fd()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Nothing is expected to arrive until the next [`flush`](Self::flush).

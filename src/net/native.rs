@@ -18,7 +18,7 @@ use crate::engine::{Admission, Codec, Due, Prober};
 use crate::outcome::{Proto, SendError, StampSource};
 use crate::series::{Pace, PacketOptions, Series};
 use crate::sys::{self, Interest, PollFd};
-use crate::units::{Mono, SeriesId};
+use crate::units::{Mono, SeriesId, nanos};
 
 /// What a native run is made of.
 pub struct Native<S> {
@@ -30,6 +30,8 @@ pub struct Native<S> {
     sources: Sources,
     packet: PacketOptions,
     capacity: Capacity,
+    /// Sends and reads are put off to the end of slots of this length; zero is not at all.
+    slot: Duration,
     /// By series: where its probes go out.
     kinds: Vec<ChannelKind>,
     noise: Noise,
@@ -42,6 +44,7 @@ pub struct Native<S> {
     longest_timeout: Duration,
     /// Until when a SYN that has timed out may be answered late.
     listen_until: Mono,
+    drops_noted_at: Mono,
 }
 
 /// How much a run remembers.
@@ -71,6 +74,7 @@ impl<S: Sink> Native<S> {
             sockets,
             packet,
             capacity,
+            slot,
         } = parts;
         Self {
             clock,
@@ -81,6 +85,7 @@ impl<S: Sink> Native<S> {
             sources: Sources::default(),
             packet,
             capacity,
+            slot,
             kinds: Vec::new(),
             noise: Noise::default(),
             inbox,
@@ -90,6 +95,7 @@ impl<S: Sink> Native<S> {
             refused: Vec::new(),
             longest_timeout: Duration::ZERO,
             listen_until: Mono::default(),
+            drops_noted_at: Mono::default(),
         }
     }
 
@@ -104,11 +110,14 @@ impl<S: Sink> Native<S> {
         while self.handle_commands() == Course::GoOn && !(self.sealed && self.prober.is_finished()) {
             let turn = self.read_clock();
             let timeout_due = self.prober.next_timeout().is_some_and(|at| at <= turn.mono);
-            if readiness != Readiness::TimerOnly || timeout_due {
-                self.receive_all();
-            }
             if timeout_due {
+                self.receive_all(ALL_ROUNDS);
                 self.time_out(turn.mono);
+            } else if readiness != Readiness::TimerOnly {
+                self.receive_all(SOME_ROUNDS);
+            }
+            if turn.mono.since(self.drops_noted_at) >= DROPS_INTERVAL {
+                self.note_drops(turn.mono);
             }
             self.rest(turn.mono);
             self.send_due();
@@ -116,7 +125,7 @@ impl<S: Sink> Native<S> {
             readiness = self.wait().map_err(RunError::Wait)?;
         }
         let end = self.read_clock();
-        self.receive_all();
+        self.receive_all(ALL_ROUNDS);
         self.note_drops(end.mono);
         self.prober.close();
         self.tell();
@@ -150,7 +159,13 @@ impl<S: Sink> Native<S> {
         while let Some(command) = self.inbox.try_next() {
             match command {
                 // A name may be resolved after the end of sending was ordered.
-                Command::Admit(_) if self.stopped => {}
+                Command::Admit(series) if self.stopped => {
+                    let refused = series.into_iter().map(|(series, _)| Refused {
+                        series,
+                        why: TOO_LATE.to_owned(),
+                    });
+                    self.refused.extend(refused);
+                }
                 Command::Admit(series) => series.iter().for_each(|(series, pace)| self.admit(series, *pace)),
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
@@ -199,8 +214,8 @@ impl<S: Sink> Native<S> {
         self.sink.admitted(id, series, stamp, now);
     }
 
-    /// Reads all sockets until they are empty, or long enough to go on sending.
-    fn receive_all(&mut self) {
+    /// Reads all sockets until they are empty, at most so many batches each.
+    fn receive_all(&mut self, rounds: usize) {
         let Self {
             sockets,
             prober,
@@ -211,7 +226,7 @@ impl<S: Sink> Native<S> {
             ..
         } = self;
         for (kind, channel) in sockets.channels() {
-            for _ in 0..MAX_ROUNDS {
+            for _ in 0..rounds {
                 let mut answers = Answers {
                     codec,
                     noise,
@@ -232,6 +247,7 @@ impl<S: Sink> Native<S> {
 
     /// Reads the counters of dropped packets: answers that this host has dropped itself are not loss.
     fn note_drops(&mut self, now: Mono) {
+        self.drops_noted_at = now;
         for (_, channel) in self.sockets.channels() {
             // Where the kernel can't say (before Linux 4.12), drops stay unknown.
             let Ok(drops @ 1..) = channel.take_drops() else {
@@ -273,12 +289,10 @@ impl<S: Sink> Native<S> {
         let epoch = self.guard.epoch();
         for _ in 0..MAX_SENDS {
             let codec = &self.codec;
-            let Some(due) = self
-                .prober
-                .poll_due(now.mono, epoch, |series, seq| codec.isn(series, seq))
-            else {
-                break;
-            };
+            let next = self.prober.poll_due(now.mono, epoch, |series, seq| codec.isn(series, seq));
+            let Some(mut due) = next else { break };
+            // Waiting for the end of a slot is no lateness.
+            due.late_by = due.late_by.saturating_sub(self.slot);
             if self.queue(due, now) == Queued::BatchFull {
                 self.flush(now);
                 now = self.read_clock();
@@ -366,13 +380,13 @@ impl<S: Sink> Native<S> {
         }
     }
 
-    /// Sleeps until something is to be done.
+    /// Sleeps until something is to be done: a deadline has come or, unless they wait for the end of a slot, answers have.
     fn wait(&mut self) -> io::Result<Readiness> {
         let now = self.clock.mono();
-        let timeout = match self.prober.next_deadline() {
+        let timeout = match self.next_wake(now) {
             // Something is due already: answers are read along the way.
-            Some(deadline) if deadline <= now => return Ok(Readiness::Unknown),
-            Some(deadline) => Some(deadline.since(now)),
+            Some(wake) if wake <= now => return Ok(Readiness::Unknown),
+            Some(wake) => Some(wake.since(now)),
             // Nothing to do is the end of the run, as soon as no more series will come.
             None if self.sealed && self.prober.is_finished() => return Ok(Readiness::Unknown),
             None => None,
@@ -380,22 +394,47 @@ impl<S: Sink> Native<S> {
         let waker = self.inbox.waker();
         let mut fds = [PollFd::new(waker.as_fd(), Interest::Read); MAX_DESCRIPTORS];
         let mut used = 1;
-        for (fd, interest) in self.sockets.descriptors() {
-            if let Some(slot) = fds.get_mut(used) {
-                *slot = PollFd::new(fd, interest);
-                used += 1;
-            }
+        let sockets = self
+            .sockets
+            .descriptors()
+            .take(if self.slot.is_zero() { MAX_DESCRIPTORS } else { 0 });
+        for (slot, (fd, interest)) in fds[1..].iter_mut().zip(sockets) {
+            *slot = PollFd::new(fd, interest);
+            used += 1;
         }
         let ready = sys::poll(&mut fds[..used], timeout)?;
         if fds[0].is_readable() {
             waker.reset()?;
         }
-        Ok(if ready == 0 {
+        let sockets_are_silent = ready == 0 && self.slot.is_zero();
+        Ok(if sockets_are_silent {
             Readiness::TimerOnly
         } else {
             Readiness::Unknown
         })
     }
+
+    /// When to wake up without being woken.
+    fn next_wake(&mut self, now: Mono) -> Option<Mono> {
+        let deadline = self.prober.next_deadline();
+        if self.slot.is_zero() {
+            return deadline;
+        }
+        // Answers to what is under way are read once a slot; the kernel has stamped them long before.
+        let in_flight = self.prober.in_flight(Proto::Icmp) + self.prober.in_flight(Proto::Tcp) > 0;
+        let reading = in_flight.then(|| now.after(Duration::from_nanos(1)));
+        [deadline, reading]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| end_of_slot(at, self.slot))
+    }
+}
+
+/// The end of the slot that a moment lies in; the moment itself where it is one.
+fn end_of_slot(at: Mono, slot: Duration) -> Mono {
+    let slot = nanos(slot).max(1);
+    Mono::from_nanos(at.as_nanos().div_ceil(slot).saturating_mul(slot))
 }
 
 /// Whether a run goes on.
@@ -439,10 +478,21 @@ pub(super) struct Parts {
     pub(super) sockets: Sockets,
     pub(super) packet: PacketOptions,
     pub(super) capacity: Capacity,
+    pub(super) slot: Duration,
 }
 
-/// Batches read from one socket before the others have their turn.
-const MAX_ROUNDS: usize = 32;
+/// Batches read from one socket before it is time to send again.
+const SOME_ROUNDS: usize = 32;
+
+/// Batches that empty any queue: before probes time out, every answer that waits must be read, and the largest receive buffer holds no
+/// more. A flood can't keep this from ending.
+const ALL_ROUNDS: usize = 1024;
+
+/// How often the counters of dropped packets are read, so that drops excuse the probes of their moment and no later ones.
+const DROPS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Why a series that comes after the end of sending is not probed.
+const TOO_LATE: &str = "its name was resolved after the end of sending";
 
 /// Probes sent before the sockets are read again.
 const MAX_SENDS: usize = 2 * BATCH;

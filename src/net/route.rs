@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -11,10 +11,13 @@ use crate::series::PacketOptions;
 use crate::sys;
 use crate::units::{Mono, SeriesId};
 
-/// Source addresses by series, looked up again every [`FRESH`]: a stale one would turn an address change into loss.
+/// Source addresses by series. A stale one would turn a change of address into loss, so every second each address in use is asked
+/// whether it is still this host's, and every [`ROUTE_FRESH`] each route which address goes with it.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     known: HashMap<SeriesId, (IpAddr, Mono)>,
+    /// When an address was last seen to be this host's.
+    owned: HashMap<IpAddr, Mono>,
 }
 
 impl Sources {
@@ -33,13 +36,30 @@ impl Sources {
             return Ok(source);
         }
         if let Some(&(source, at)) = self.known.get(&series)
-            && now.since(at) < FRESH
+            && now.since(at) < ROUTE_FRESH
+            && self.is_owned(source, now)
         {
             return Ok(source);
         }
         let source = lookup(to, packet)?;
         self.known.insert(series, (source, now));
+        self.owned.insert(source, now);
         Ok(source)
+    }
+
+    /// Whether an address is this host's, as of the last second.
+    fn is_owned(&mut self, source: IpAddr, now: Mono) -> bool {
+        if self.owned.get(&source).is_some_and(|&at| now.since(at) < OWNED_FRESH) {
+            return true;
+        }
+        // A link-local address can't be bound without its interface: it is looked up anew instead.
+        let is_owned = UdpSocket::bind((source, 0)).is_ok();
+        if is_owned {
+            self.owned.insert(source, now);
+        } else {
+            self.owned.remove(&source);
+        }
+        is_owned
     }
 }
 
@@ -56,8 +76,11 @@ fn lookup(to: SocketAddr, packet: &PacketOptions) -> io::Result<IpAddr> {
     local.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
 }
 
-/// How long a source address is believed.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long an address is believed to be this host's.
+const OWNED_FRESH: Duration = Duration::from_secs(1);
+
+/// How long a route is believed to go with the same address.
+const ROUTE_FRESH: Duration = Duration::from_secs(10);
 
 /// Any port but 0.
 const DISCARD: u16 = 9;
@@ -123,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_address_is_noticed_after_a_second_and_series_do_not_share_theirs() {
+    fn an_address_that_is_taken_away_is_noticed_after_a_second_and_another_route_after_ten() {
         in_fresh_network(|| {
-            shell("ip addr add 192.0.2.1/32 dev lo && ip addr add 192.0.2.2/32 dev lo");
+            shell("ip addr add 192.0.2.1/32 dev lo && ip addr add 192.0.2.2/32 dev lo && ip addr add 192.0.2.3/32 dev lo");
             shell("ip route add 198.51.100.0/24 dev lo src 192.0.2.1");
             let to = SocketAddr::from(([198, 51, 100, 7], 0));
             let mut sources = Sources::default();
@@ -136,9 +159,12 @@ mod tests {
             };
             assert_eq!(at(0, 5_000), "192.0.2.1");
             shell("ip route change 198.51.100.0/24 dev lo src 192.0.2.2");
-            assert_eq!(at(0, 5_999), "192.0.2.1", "believed for a second");
-            assert_eq!(at(1, 5_999), "192.0.2.2");
-            assert_eq!(at(0, 6_000), "192.0.2.2");
+            assert_eq!(at(0, 14_999), "192.0.2.1", "it is still this host's");
+            assert_eq!(at(1, 14_999), "192.0.2.2", "series do not share theirs");
+            assert_eq!(at(0, 15_000), "192.0.2.2");
+            shell("ip route change 198.51.100.0/24 dev lo src 192.0.2.3 && ip addr del 192.0.2.2/32 dev lo");
+            assert_eq!(at(0, 15_999), "192.0.2.2", "believed for a second");
+            assert_eq!(at(0, 16_000), "192.0.2.3");
         });
     }
 }

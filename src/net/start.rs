@@ -33,6 +33,8 @@ pub struct NativeOptions {
     pub flows: u16,
     /// The shortest interval between two SYNs of one series.
     pub interval: Duration,
+    /// Probes due within this time of each other may leave together, and their answers be read together.
+    pub slot: Duration,
     /// SYNs a second of the whole run.
     pub max_syn_rate: Option<u32>,
     /// Bytes of receive buffer to ask for.
@@ -80,6 +82,7 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         families,
         flows,
         interval,
+        slot,
         max_syn_rate,
         receive_buffer,
         capacity,
@@ -143,6 +146,7 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         sockets,
         packet,
         capacity,
+        slot,
     };
     Ok(Prepared {
         native: Native::new(whole, inbox, sink),
@@ -164,7 +168,11 @@ fn syn_ports(flows: u16, interval: Duration) -> Result<Reservation, StartError> 
             .wrapping_add(1_442_695_040_888_963_407);
         u32::try_from(seed >> 33).unwrap_or_default()
     };
-    reserve(wanted, next).map_err(StartError::Ports)
+    let reserved = reserve(wanted, next).map_err(StartError::Ports)?;
+    if reserved.ports.len() < usize::from(flows) {
+        return Err(StartError::Ports(std::io::ErrorKind::AddrInUse.into()));
+    }
+    Ok(reserved)
 }
 
 fn random() -> Result<u64, StartError> {

@@ -6,6 +6,7 @@
 //! over before the copy, which costs next to nothing. So the socket is bound to an interface that does not exist while no SYN is
 //! under way, and unbound before one is sent.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 
 use crate::sys::options::bind_to_index;
@@ -36,11 +37,15 @@ impl Tap {
     }
 
     /// Lets segments in.
-    pub(super) fn open(&mut self, fd: BorrowedFd<'_>) {
-        // What was closed can be opened again while this process keeps its capability; if not, probes would time out, which is seen.
-        if self.state == State::Closed && bind_to_index(fd, self.interface).is_ok() {
+    ///
+    /// # Errors
+    /// The errno of `setsockopt`: `EPERM` where this process has given up the capability since it closed the tap.
+    pub(super) fn open(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        if self.state == State::Closed {
+            bind_to_index(fd, self.interface)?;
             self.state = State::Open;
         }
+        Ok(())
     }
 
     /// Lets nothing in; what is in the queue stays there.
@@ -85,7 +90,7 @@ mod tests {
             return;
         }
         sender.send_to(b"closed", to).unwrap();
-        tap.open(receiver.as_fd());
+        tap.open(receiver.as_fd()).unwrap();
         sender.send_to(b"open", to).unwrap();
         let mut file = std::fs::File::from(std::os::fd::OwnedFd::from(receiver));
         let mut buf = [0; 16];

@@ -84,6 +84,7 @@ fn options() -> NativeOptions {
         families: vec![Family::V4, Family::V6],
         flows: 1,
         interval: Duration::from_millis(1),
+        slot: Duration::ZERO,
         max_syn_rate: None,
         receive_buffer: 1 << 20,
         capacity: Capacity {
