@@ -264,7 +264,7 @@ impl Prober {
             user_rtt,
             stamp_loss,
         } = judge(&entry, &arrival, progress.admission.stamp);
-        if progress.is_retransmission(answer, timing.rtt, arrival.measured) {
+        if progress.is_retransmission(answer, timing) {
             self.counters.syn_ack_retransmissions += 1;
             return;
         }

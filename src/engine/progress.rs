@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::answer::Measured;
 use super::prober::Admission;
 use super::ring::{Entry, Ring};
-use crate::outcome::{Answer, Proto};
+use crate::outcome::{Answer, Proto, StampSource, Timing};
 use crate::series::Pace;
 use crate::units::{ProbeSeq, Rtt};
 
@@ -90,15 +89,16 @@ impl Progress {
     ///
     /// A listener answers a SYN at once, and again 1, 3, 7, 15 and 31 s later (RFC 6298, section 2; `TCP_TIMEOUT_INIT`) while no
     /// ACK or RST arrives. Its timer may run up to an eighth late (the kernel's timer wheel). The first SYN-ACK was lost then:
-    /// that is the fact to report, not a round trip of a second that no packet made.
-    pub(super) fn is_retransmission(&self, answer: Answer, rtt: Rtt, measured: Measured) -> bool {
-        let raw_syn = self.admission.proto == Proto::Tcp && matches!(measured, Measured::Stamps { .. });
-        if !raw_syn || answer != Answer::Reply {
+    /// that is the fact to report, not a round trip of a second that no packet made. Only the kernel's stamps can tell: without
+    /// them, a second may have passed between the arrival and its being read.
+    pub(super) fn is_retransmission(&self, answer: Answer, timing: Timing) -> bool {
+        let is_stamped_syn = self.admission.proto == Proto::Tcp && timing.source == StampSource::Kernel;
+        if !is_stamped_syn || answer != Answer::Reply {
             return false;
         }
         // Without a faster one to compare with, this is how long the path takes.
         let Some(fastest) = self.fastest else { return false };
-        let since_first = Duration::from_nanos(rtt.as_nanos().saturating_sub(fastest.as_nanos()));
+        let since_first = Duration::from_nanos(timing.rtt.as_nanos().saturating_sub(fastest.as_nanos()));
         SYN_ACK_RETRANSMISSIONS
             .iter()
             .any(|&after| since_first >= after && since_first <= after + after / 8 + TIMER_SLACK)

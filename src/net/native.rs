@@ -289,7 +289,9 @@ impl<S: Sink> Native<S> {
         let epoch = self.guard.epoch();
         for _ in 0..MAX_SENDS {
             let codec = &self.codec;
-            let next = self.prober.poll_due(now.mono, epoch, |series, seq| codec.isn(series, seq));
+            let next = self
+                .prober
+                .poll_due(now.mono, epoch, |series, seq| codec.isn(series, seq));
             let Some(mut due) = next else { break };
             // Waiting for the end of a slot is no lateness.
             due.late_by = due.late_by.saturating_sub(self.slot);

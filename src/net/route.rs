@@ -148,7 +148,9 @@ mod tests {
     #[test]
     fn an_address_that_is_taken_away_is_noticed_after_a_second_and_another_route_after_ten() {
         in_fresh_network(|| {
-            shell("ip addr add 192.0.2.1/32 dev lo && ip addr add 192.0.2.2/32 dev lo && ip addr add 192.0.2.3/32 dev lo");
+            shell(
+                "ip addr add 192.0.2.1/32 dev lo && ip addr add 192.0.2.2/32 dev lo && ip addr add 192.0.2.3/32 dev lo",
+            );
             shell("ip route add 198.51.100.0/24 dev lo src 192.0.2.1");
             let to = SocketAddr::from(([198, 51, 100, 7], 0));
             let mut sources = Sources::default();

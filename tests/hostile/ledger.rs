@@ -22,6 +22,10 @@ pub(crate) struct Ledger {
 }
 
 #[derive(Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may have happened or not, whatever the others did"
+)]
 struct Life {
     timed_out: bool,
     answered: bool,

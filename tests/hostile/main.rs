@@ -191,7 +191,7 @@ impl Run {
         };
         let Ok(found) = read else { return };
         assert!(self.is_proven(&found, bytes), "{found:?} from {bytes:02x?}");
-        self.ledger.proven(found.series, found.seq);
+        let retransmissions = self.prober.counters().syn_ack_retransmissions;
         let Match {
             series,
             seq,
@@ -200,6 +200,10 @@ impl Run {
             ..
         } = found;
         self.prober.handle_answer(series, seq, answer, arrival(self.now, bytes));
+        // A SYN-ACK replayed a second after its SYN can't be told from the peer's retransmission, and proves nothing.
+        if self.prober.counters().syn_ack_retransmissions == retransmissions {
+            self.ledger.proven(series, seq);
+        }
         self.tell();
     }
 

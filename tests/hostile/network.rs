@@ -8,7 +8,7 @@ use pathjitter::units::Mono;
 
 use super::handmade::{self, Tcp};
 
-/// Numbers from a seed (SplitMix64).
+/// Numbers from a seed (`SplitMix64`).
 pub(crate) struct Rng(u64);
 
 impl Rng {

@@ -327,6 +327,24 @@ fn a_syn_ack_a_second_after_its_syn_is_the_peers_retransmission_and_the_probe_is
 }
 
 #[test]
+fn a_syn_ack_that_was_read_a_second_late_without_stamps_is_no_retransmission() {
+    let mut world = World::new(Proto::Tcp, pace(10, 1_000, 1));
+    let due = world.prober.poll_due(ms(0), ClockEpoch::default(), |_, _| 7).unwrap();
+    world.prober.handle_sent(due);
+    // The process was stopped from right after the send on, and the send stamp was lost meanwhile.
+    world.answer(due.seq, Answer::Reply, ms(1), ms(1_100));
+    world.prober.handle_deadline(ms(1_100));
+    world.prober.close();
+    let events = world.drain();
+    assert_eq!(answered(&events).stamp_loss, Some(StampLoss::Tx));
+    assert_eq!(
+        events.last(),
+        Some(&(0, What::Settled(Fate::Late))),
+        "as far as anyone knows; not lost"
+    );
+}
+
+#[test]
 fn an_echo_reply_after_a_second_is_no_retransmission() {
     let mut world = World::new(Proto::Icmp, pace(10, 9_000, 1));
     let seq = world.send(ms(0));
