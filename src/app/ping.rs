@@ -1,33 +1,33 @@
 //! `pathjitter ping`: probe as planned, show what comes back, and say by the exit code how it went.
 //!
-//! Two threads. The packet thread measures and records; it waits for packets and commands alone, and ends when everything is
-//! measured or a command ends it. This one resolves names, prints and handles signals on a tokio runtime; it waits for whichever comes
-//! first, and none of its waits loses anything when another branch wins: queues keep what is in them.
+//! Three threads. The packet thread measures and records; it waits for packets and commands alone, and ends when everything is
+//! measured or a command ends it. The [`printer`] waits for its output. This one resolves names and handles signals on a tokio runtime;
+//! it waits for whichever comes first, and none of its waits loses anything when another branch wins: queues keep what is in them.
 
+mod printer;
+mod session;
 mod sink;
 mod targets;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::sync::oneshot;
 
-use self::sink::{PingSink, Told};
-use self::targets::Pending;
+use self::printer::Printer;
+use self::session::Session;
+use self::sink::PingSink;
 use self::view::{Live, Row, View};
 use super::exit::Exit;
 use crate::clock::SystemClock;
 use crate::config::{EngineChoice, Family, Host, PingPlan, Target};
 use crate::net::resolve::{Limits, NameResolver};
 use crate::net::{
-    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Prepared, Privilege, Refused, Remote,
-    control, prepare, run_portable,
+    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Prepared, Privilege, Refused, control,
+    prepare, run_portable,
 };
 use crate::report::OutputError;
 use crate::sys;
@@ -45,30 +45,24 @@ pub fn run(plan: &PingPlan) -> anyhow::Result<Exit> {
 
 async fn ping(plan: &PingPlan) -> anyhow::Result<Exit> {
     let clock = SystemClock::new();
-    let mut view = View::new(plan, clock.clone()).context("standard output is not open")?;
+    let view = View::new(plan, clock.clone()).context("standard output is not open")?;
+    let (live, user_rtt) = (view.live(), view.shows_summaries());
     let resolver = NameResolver::of_this_system(Limits::default());
     let (ready, pending) = targets::start(plan, &resolver);
-    let (tell, told) = match view.live() {
-        Live::Lines | Live::Each => Some(mpsc::channel(LINES)).unzip(),
-        Live::Quiet | Live::Table => (None, None),
-    };
     let (remote, inbox) = control().context("an eventfd could not be made")?;
-    let (thread, advice) = start_thread(plan, clock, inbox, PingSink::new(view.shows_summaries(), tell))?;
+    let printer = Printer::start(view)?;
+    let lines = matches!(live, Live::Lines | Live::Each).then(|| printer.jobs());
+    let (thread, advice) = start_thread(plan, clock, inbox, PingSink::new(user_rtt, lines))?;
     if !ready.is_empty() {
         remote.send(Command::Admit(ready));
     }
-    let mut session = Session {
-        plan,
-        remote,
-        view: &mut view,
-        failed_names: 0,
-        interrupted: false,
+    let mut session = Session::new(plan, remote, printer, live)?;
+    let judged = match session.attend(thread, pending).await {
+        Ok(finished) => session.show(&finished).await.map(|()| judge(plan, &finished, &advice)),
+        Err(error) => Err(error),
     };
-    let finished = session.attend(thread, pending, told).await;
-    let failed_names = session.failed_names;
-    let judged = finished.and_then(|finished| conclude(plan, &mut view, &finished, &advice));
     match judged {
-        Ok(_) if failed_names > 0 => Ok(Exit::Error),
+        Ok(_) if session.failed_names > 0 => Ok(Exit::Error),
         // The reader has seen enough.
         Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed { .. })) => Ok(Exit::Success),
         result => result,
@@ -187,146 +181,6 @@ fn capacity(plan: &PingPlan, series: usize) -> Capacity {
     }
 }
 
-/// This thread's part of a run under way.
-struct Session<'a> {
-    plan: &'a PingPlan,
-    remote: Remote<PingSink>,
-    view: &'a mut View,
-    failed_names: usize,
-    interrupted: bool,
-}
-
-impl Session<'_> {
-    /// Attends to names, lines, signals and the clock until the packet thread is done. Sending ends one timeout before the deadline, so that
-    /// every probe is judged by then.
-    async fn attend(
-        &mut self,
-        mut thread: oneshot::Receiver<Measured>,
-        mut pending: Pending,
-        mut told: Option<mpsc::Receiver<Told>>,
-    ) -> anyhow::Result<Finished<PingSink>> {
-        let (mut stop, mut show) = (Stop::new()?, signal(SignalKind::quit())?);
-        let deadline = self.plan.deadline;
-        let mut sending_ends = pin!(passed(deadline.map(|end| end.saturating_sub(self.plan.pace.timeout))));
-        let mut run_ends = pin!(passed(deadline.map(|end| end + GRACE)));
-        let (mut may_send, mut may_run, mut resolving) = (true, true, true);
-        let mut redraw = interval(REDRAW);
-        redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut lines = Vec::new();
-        loop {
-            tokio::select! {
-                biased;
-                measured = &mut thread => {
-                    let finished = measured.context("the packet thread ended without a result")??;
-                    self.last_lines(told)?;
-                    self.failed_names += pending.give_up(complain);
-                    return Ok(finished);
-                }
-                () = stop.next() => self.stop(),
-                _ = show.recv() => self.show_so_far().await?,
-                () = &mut sending_ends, if may_send => {
-                    may_send = false;
-                    self.remote.send(Command::Stop);
-                }
-                () = &mut run_ends, if may_run => {
-                    may_run = false;
-                    self.remote.send(Command::Cut);
-                }
-                named = pending.next(self.plan), if resolving => match named {
-                    Some(Ok(series)) => self.remote.send(Command::Admit(series)),
-                    Some(Err(error)) => {
-                        self.failed_names += 1;
-                        complain(&error.to_string());
-                    }
-                    None => {
-                        resolving = false;
-                        self.remote.send(Command::Seal);
-                    }
-                },
-                _ = receive_some(told.as_mut(), &mut lines), if told.is_some() => self.print(&mut lines)?,
-                _ = redraw.tick(), if self.view.live() == Live::Table => self.draw().await?,
-            }
-        }
-    }
-
-    /// The first signal ends sending and waits for answers; the second ends all.
-    fn stop(&mut self) {
-        let command = if self.interrupted { Command::Cut } else { Command::Stop };
-        self.interrupted = true;
-        self.remote.send(command);
-    }
-
-    fn print(&mut self, lines: &mut Vec<Told>) -> Result<(), OutputError> {
-        lines
-            .drain(..)
-            .try_for_each(|told| self.view.tell(&told))
-            .inspect_err(|_| self.remote.send(Command::Cut))
-    }
-
-    /// What the packet thread said before it ended.
-    fn last_lines(&mut self, told: Option<mpsc::Receiver<Told>>) -> Result<(), OutputError> {
-        let Some(mut told) = told else { return Ok(()) };
-        while let Ok(line) = told.try_recv() {
-            self.view.tell(&line)?;
-        }
-        Ok(())
-    }
-
-    async fn draw(&mut self) -> anyhow::Result<()> {
-        let rows = self.rows().await;
-        let sent = rows.iter().map(|row| row.summary.counts.sent).sum();
-        self.view
-            .draw(&rows, sent)
-            .inspect_err(|_| self.remote.send(Command::Cut))?;
-        Ok(())
-    }
-
-    async fn show_so_far(&mut self) -> anyhow::Result<()> {
-        let rows = self.rows().await;
-        self.view.so_far(&rows)?;
-        Ok(())
-    }
-
-    /// The figures so far; none where the packet thread has just ended.
-    async fn rows(&self) -> Vec<Row> {
-        let (answer, answered) = oneshot::channel();
-        // A receiver that is gone has no use for the answer.
-        self.remote
-            .send(Command::Inspect(Box::new(move |sink| drop(answer.send(rows(sink))))));
-        answered.await.unwrap_or_default()
-    }
-}
-
-/// SIGINT and SIGTERM.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn new() -> anyhow::Result<Self> {
-        let of = |kind| signal(kind).context("signals can't be handled");
-        Ok(Self {
-            interrupt: of(SignalKind::interrupt())?,
-            terminate: of(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-async fn receive_some(told: Option<&mut mpsc::Receiver<Told>>, lines: &mut Vec<Told>) -> usize {
-    match told {
-        Some(told) => told.recv_many(lines, LINES_AT_ONCE).await,
-        None => std::future::pending().await,
-    }
-}
-
 fn rows(sink: &PingSink) -> Vec<Row> {
     let summaries = sink.summaries().into_iter();
     summaries
@@ -334,10 +188,9 @@ fn rows(sink: &PingSink) -> Vec<Row> {
         .collect()
 }
 
-/// Shows the figures and judges them.
-fn conclude(plan: &PingPlan, view: &mut View, finished: &Finished<PingSink>, advice: &Advice) -> anyhow::Result<Exit> {
+/// Says what is to be said of a run beside its figures, and judges it.
+fn judge(plan: &PingPlan, finished: &Finished<PingSink>, advice: &Advice) -> Exit {
     let rows = rows(&finished.sink);
-    view.finish(&rows, finished)?;
     if finished.sink.dropped > 0 {
         complain(&format!(
             "{} lines were not printed: the reader of the output is too slow",
@@ -373,13 +226,13 @@ fn conclude(plan: &PingPlan, view: &mut View, finished: &Finished<PingSink>, adv
             }
         }
     }
-    Ok(if !finished.refused.is_empty() {
+    if !finished.refused.is_empty() {
         Exit::Error
     } else if silent || crossed || rows.is_empty() {
         Exit::Failed
     } else {
         Exit::Success
-    })
+    }
 }
 
 /// Names what could not be probed at all, by its reason, unless that was said and is all there is to say.
@@ -417,27 +270,8 @@ fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "pathjitter: {line}");
 }
 
-/// Ends when `time` has passed; never where there is none.
-async fn passed(time: Option<Duration>) {
-    match time {
-        Some(time) => sleep(time).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Lines between the packet thread and the printer.
-const LINES: usize = 1 << 16;
-
-/// Lines printed before signals and deadlines are looked at again.
-const LINES_AT_ONCE: usize = 256;
-
 /// Names in one message.
 const NAMES_SHOWN: usize = 5;
-
-/// What scheduling may add to the end of a run before what is missing is given up.
-const GRACE: Duration = Duration::from_millis(100);
-
-const REDRAW: Duration = Duration::from_millis(500);
 
 /// 8 MiB hold 10,000 packets with the kernel's overhead: more than answer within a scheduling delay.
 const RECEIVE_BUFFER: usize = 8 << 20;

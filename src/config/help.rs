@@ -63,7 +63,7 @@ pub const EXIT_STATUS: &[(u8, &str)] = &[
 /// How options are set from the environment.
 pub const ENVIRONMENT: &[(&str, &str)] = &[
     (
-        "PATHJITTER_COUNT, _INTERVAL, _TIMEOUT, _DEADLINE, _MAX_SYN_RATE, _TCP, _FLOWS, _SIZE, _TTL, _SOURCE, _TOS, \
+        "PATHJITTER_COUNT, _INTERVAL, _TIMEOUT, _DEADLINE, _SLOT, _MAX_SYN_RATE, _TCP, _FLOWS, _SIZE, _TTL, _SOURCE, _TOS, \
          _FAIL_IF, _ENGINE, _RECEIVE_BUFFER",
         "The value of the option of that name, where the command line does not give it.",
     ),

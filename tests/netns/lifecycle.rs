@@ -1,6 +1,7 @@
 //! How a run begins, ends and shares its host: signals, pipes, cron, dead targets, a second instance.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::support::{Lab, Listener, PATHJITTER, Pair, Report, ping, pinging, read_lines};
 use crate::{OPEN, at, is_probe};
@@ -185,4 +186,57 @@ fn an_unknown_name_is_an_error_with_its_own_exit_code() {
     let ended = pinging(&host, "--json -q -c 1 no-such-host.invalid").finish();
     assert_eq!(ended.code(), 2);
     assert!(ended.stderr.contains("no-such-host.invalid"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_reader_that_takes_nothing_keeps_no_signal_from_ending_the_run() {
+    let Some(lab) = Lab::new() else { return };
+    let pair = Pair::new(&lab);
+    let target = pair.v4().to_string();
+    let mut run = pair
+        .prober
+        .command(PATHJITTER)
+        .args(["ping", "--json", "--each", "-i", "200us", "-c", "1000000", &target])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a process");
+    let id = run.id();
+    // Nobody reads: the pipe fills up, and the thread that prints is held in its write.
+    wait_until("the printer is blocked", || blocked_in_pipe_write(id));
+    let end = || shell(&format!("kill -TERM {id}"));
+    end();
+    wait_until("the run has ended", || run.try_wait().expect("a child").is_some());
+    assert_eq!(run.wait().expect("a child").code(), Some(2));
+}
+
+/// Whether a thread of this process waits in the write call of a pipe.
+fn blocked_in_pipe_write(process: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    threads.into_iter().any(|thread| {
+        let waits_in = std::fs::read_to_string(thread.path().join("wchan")).unwrap_or_default();
+        waits_in.contains("pipe_write")
+    })
+}
+
+/// Looks again and again, for half a minute at most.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("not within 30 s: {what}");
+}
+
+fn shell(command: &str) {
+    let status = std::process::Command::new("sh")
+        .args(["-c", command])
+        .status()
+        .expect("a shell");
+    assert!(status.success(), "{command}");
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
 
+use super::printer::Job;
 use crate::clock::Reading;
 use crate::net::Sink;
 use crate::outcome::{Event, StampSource, What};
@@ -19,7 +20,7 @@ pub(super) struct PingSink {
     /// Whether to keep the RTTs as user space saw them.
     user_rtt: bool,
     /// Where lines are wanted: to whom.
-    lines: Option<Sender<Told>>,
+    lines: Option<Sender<Job>>,
     /// Events that found the queue of lines full.
     pub(super) dropped: u64,
 }
@@ -34,7 +35,7 @@ pub(super) enum Told {
 }
 
 impl PingSink {
-    pub(super) fn new(user_rtt: bool, lines: Option<Sender<Told>>) -> Self {
+    pub(super) fn new(user_rtt: bool, lines: Option<Sender<Job>>) -> Self {
         Self {
             recorder: Recorder::new(),
             series: Vec::new(),
@@ -56,7 +57,11 @@ impl PingSink {
 
     fn tell(&mut self, told: Told) {
         // A printer that is slower than the network must not slow down the measurement; figures lose nothing.
-        if self.lines.as_ref().is_some_and(|lines| lines.try_send(told).is_err()) {
+        if self
+            .lines
+            .as_ref()
+            .is_some_and(|lines| lines.try_send(Job::Told(told)).is_err())
+        {
             self.dropped += 1;
         }
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::sink::{PingSink, Told};
+use super::sink::Told;
 use crate::clock::{Clock as _, Reading, SystemClock};
 use crate::config::PingPlan;
-use crate::net::{Finished, Noise};
+use crate::net::Noise;
 use crate::outcome::{Event, Proto, What};
 use crate::report::live::{Progress, Screen, frame};
 use crate::report::{
@@ -26,6 +26,16 @@ pub(super) struct Row {
     pub(super) series: Arc<Series>,
     pub(super) began: Reading,
     pub(super) summary: Summary,
+}
+
+/// A run that has ended, as far as it is shown.
+pub(super) struct Ended {
+    pub(super) rows: Vec<Row>,
+    /// For each row: whether all was sent that was asked for.
+    pub(super) complete: Vec<bool>,
+    pub(super) noise: Noise,
+    /// When the last probe was judged.
+    pub(super) at: Mono,
 }
 
 /// What is shown while probes are under way.
@@ -139,8 +149,9 @@ impl View {
     }
 
     /// Draws the table of a run under way.
-    pub(super) fn draw(&mut self, rows: &[Row], sent: u64) -> Result<(), OutputError> {
+    pub(super) fn draw(&mut self, rows: &[Row]) -> Result<(), OutputError> {
         let now = self.clock.read();
+        let sent = rows.iter().map(|row| row.summary.counts.sent).sum();
         let reports: Vec<_> = rows
             .iter()
             .map(|row| report_of(row, now, HostTrouble::default(), Completeness::Cut))
@@ -178,28 +189,20 @@ impl View {
     }
 
     /// Shows the figures at the end.
-    pub(super) fn finish(&mut self, rows: &[Row], finished: &Finished<PingSink>) -> Result<(), OutputError> {
-        let end = self.clock.read();
-        let reports: Vec<_> = rows
-            .iter()
-            .zip(&finished.complete)
-            .map(|(row, &complete)| {
-                let whole = if complete || self.endless {
-                    Completeness::Complete
-                } else {
-                    Completeness::Cut
-                };
-                report_of(
-                    row,
-                    Reading {
-                        mono: finished.ended,
-                        ..end
-                    },
-                    trouble(&finished.noise, &row.series),
-                    whole,
-                )
-            })
-            .collect();
+    pub(super) fn finish(&mut self, ended: &Ended) -> Result<(), OutputError> {
+        let end = Reading {
+            mono: ended.at,
+            ..self.clock.read()
+        };
+        let reports = ended.rows.iter().zip(&ended.complete).map(|(row, &complete)| {
+            let whole = if complete || self.endless {
+                Completeness::Complete
+            } else {
+                Completeness::Cut
+            };
+            report_of(row, end, trouble(&ended.noise, &row.series), whole)
+        });
+        let reports: Vec<_> = reports.collect();
         if self.json {
             for report in &reports {
                 self.output.write(self.lines.window(end.wall, report))?;

@@ -1,0 +1,191 @@
+//! Attending to a run: names, signals and deadlines, until its packets are judged and its figures printed.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::printer::{Job, Printer};
+use super::sink::PingSink;
+use super::targets::Pending;
+use super::view::{Ended, Live, Row};
+use super::{Measured, complain, rows};
+use crate::config::PingPlan;
+use crate::net::{Command, Finished, Remote};
+
+/// The main thread's part of a run.
+pub(super) struct Session<'a> {
+    plan: &'a PingPlan,
+    remote: Remote<PingSink>,
+    printer: Printer,
+    live: Live,
+    stop: Stop,
+    show: Signal,
+    interrupted: bool,
+    /// Names that led to no address.
+    pub(super) failed_names: usize,
+}
+
+impl<'a> Session<'a> {
+    /// A run that has just begun. From here on, signals are ours.
+    pub(super) fn new(
+        plan: &'a PingPlan,
+        remote: Remote<PingSink>,
+        printer: Printer,
+        live: Live,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            plan,
+            remote,
+            printer,
+            live,
+            stop: Stop::new()?,
+            show: signal(SignalKind::quit()).context("signals can't be handled")?,
+            interrupted: false,
+            failed_names: 0,
+        })
+    }
+
+    /// Attends to names, signals and the clock until the packet thread is done. Sending ends one timeout before the deadline, so
+    /// that every probe is judged by then.
+    ///
+    /// # Errors
+    /// Why the packets or the output failed.
+    pub(super) async fn attend(
+        &mut self,
+        mut thread: oneshot::Receiver<Measured>,
+        mut pending: Pending,
+    ) -> anyhow::Result<Finished<PingSink>> {
+        let deadline = self.plan.deadline;
+        let mut sending_ends = pin!(passed(deadline.map(|end| end.saturating_sub(self.plan.pace.timeout))));
+        let mut run_ends = pin!(passed(deadline.map(|end| end + GRACE)));
+        let (mut may_send, mut may_run, mut resolving) = (true, true, true);
+        let mut redraw = interval(REDRAW);
+        redraw.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                measured = &mut thread => {
+                    let finished = measured.context("the packet thread ended without a result")??;
+                    self.failed_names += pending.give_up(complain);
+                    return Ok(finished);
+                }
+                failed = self.printer.failed() => {
+                    self.remote.send(Command::Cut);
+                    failed?;
+                    anyhow::bail!("the printing thread ended before the run");
+                }
+                () = self.stop.next() => self.stop(),
+                _ = self.show.recv() => {
+                    let rows = self.rows().await;
+                    self.printer.offer(Job::SoFar(rows));
+                }
+                () = &mut sending_ends, if may_send => {
+                    may_send = false;
+                    self.remote.send(Command::Stop);
+                }
+                () = &mut run_ends, if may_run => {
+                    may_run = false;
+                    self.remote.send(Command::Cut);
+                }
+                named = pending.next(self.plan), if resolving => match named {
+                    Some(Ok(series)) => self.remote.send(Command::Admit(series)),
+                    Some(Err(error)) => {
+                        self.failed_names += 1;
+                        complain(&error.to_string());
+                    }
+                    None => {
+                        resolving = false;
+                        self.remote.send(Command::Seal);
+                    }
+                },
+                _ = redraw.tick(), if self.live == Live::Table => {
+                    let rows = self.rows().await;
+                    self.printer.offer(Job::Draw(rows));
+                }
+            }
+        }
+    }
+
+    /// Has the figures printed, and waits for that: as long as it takes, or, once somebody or the deadline has asked for the end, not long.
+    ///
+    /// # Errors
+    /// Why the output failed, or that its reader takes nothing.
+    pub(super) async fn show(&mut self, finished: &Finished<PingSink>) -> anyhow::Result<()> {
+        let ended = Ended {
+            rows: rows(&finished.sink),
+            complete: finished.complete.clone(),
+            noise: finished.noise.clone(),
+            at: finished.ended,
+        };
+        let urgent = self.interrupted || self.plan.deadline.is_some();
+        tokio::select! {
+            biased;
+            shown = self.printer.finish(ended) => shown,
+            () = self.stop.next() => Err(blocked()),
+            () = passed(urgent.then_some(PATIENCE)) => Err(blocked()),
+        }
+    }
+
+    /// The first signal ends sending and waits for answers; the second ends all.
+    fn stop(&mut self) {
+        let command = if self.interrupted { Command::Cut } else { Command::Stop };
+        self.interrupted = true;
+        self.remote.send(command);
+    }
+
+    /// The figures so far; none where the packet thread has just ended.
+    async fn rows(&self) -> Vec<Row> {
+        let (answer, answered) = oneshot::channel();
+        // A receiver that is gone has no use for the answer.
+        self.remote
+            .send(Command::Inspect(Box::new(move |sink| drop(answer.send(rows(sink))))));
+        answered.await.unwrap_or_default()
+    }
+}
+
+fn blocked() -> anyhow::Error {
+    anyhow::anyhow!("the figures could not be printed: whoever reads the output takes nothing")
+}
+
+/// SIGINT and SIGTERM.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn new() -> anyhow::Result<Self> {
+        let of = |kind| signal(kind).context("signals can't be handled");
+        Ok(Self {
+            interrupt: of(SignalKind::interrupt())?,
+            terminate: of(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Ends when `time` has passed; never where there is none.
+async fn passed(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What scheduling may add to the end of a run before what is missing is given up.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How long a reader may take for the last figures when the end is overdue.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const REDRAW: Duration = Duration::from_millis(500);
