@@ -1,7 +1,7 @@
 //! `pathjitter ping`: probe as planned, show what comes back, and say by the exit code how it went.
 //!
 //! Three threads. The packet thread measures and records; it waits for packets and commands alone, and ends when everything is
-//! measured or a command ends it. The [`printer`] waits for its output. This one resolves names and handles signals on a tokio runtime;
+//! measured or a command ends it. The printer waits for its output. This one resolves names and handles signals on a tokio runtime;
 //! it waits for whichever comes first, and none of its waits loses anything when another branch wins: queues keep what is in them.
 
 mod printer;
@@ -27,7 +27,7 @@ use crate::config::{EngineChoice, Family, Host, PingPlan, Target};
 use crate::net::resolve::{Limits, NameResolver};
 use crate::net::{
     Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Prepared, Privilege, Refused, control,
-    prepare, run_portable,
+    has_kernel_stamps, prepare, run_portable,
 };
 use crate::report::OutputError;
 use crate::sys;
@@ -78,7 +78,14 @@ fn start_thread(
     inbox: Inbox<PingSink>,
     sink: PingSink,
 ) -> anyhow::Result<(oneshot::Receiver<Measured>, Advice)> {
-    let privilege = match plan.engine {
+    let engine = match plan.engine {
+        EngineChoice::Auto if !has_kernel_stamps() => {
+            complain("this kernel stamps no packets: measuring in user space, as --engine portable does");
+            EngineChoice::Portable
+        }
+        chosen => chosen,
+    };
+    let privilege = match engine {
         EngineChoice::Auto => Privilege::Auto,
         EngineChoice::Raw => Privilege::Raw,
         EngineChoice::Unprivileged => Privilege::Unprivileged,

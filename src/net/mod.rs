@@ -36,3 +36,4 @@ pub use open::OpenError;
 pub use portable::{PortableError, PortableOptions, is_available as is_portable_available, run as run_portable};
 pub use sockets::{Needs, Privilege};
 pub use start::{NativeOptions, Prepared, StartError, prepare};
+pub use warm_up::has_kernel_stamps;

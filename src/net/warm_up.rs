@@ -33,6 +33,14 @@ pub(super) fn warm_up() -> io::Result<Warmth> {
     Ok(Warmth::NoStamps)
 }
 
+/// Whether this kernel stamps packets at all, which some that only look like Linux don't.
+#[must_use]
+pub fn has_kernel_stamps() -> bool {
+    // Without a socket there is nothing to conclude; whoever needs one will say what is wrong.
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .is_ok_and(|socket| options::enable_timestamping(socket.as_fd(), Stamps::TxRx).is_ok())
+}
+
 /// Whether arriving packets are stamped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Warmth {
@@ -48,6 +56,11 @@ const PATIENCE: Duration = Duration::from_millis(2);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_kernel_has_stamps() {
+        assert!(has_kernel_stamps());
+    }
 
     #[test]
     fn after_the_warm_up_the_first_packet_of_a_new_socket_is_stamped() {

@@ -30,6 +30,8 @@ pub enum TimePrefix {
 pub struct PingText {
     /// Characters to write names with.
     pub charset: Charset,
+    /// Whether targets are called by their address alone (`ping -n`).
+    pub numeric: bool,
     /// Whether event lines begin with the time.
     pub time_prefix: TimePrefix,
     /// The timeout of the probes, which a missing answer is told with.
@@ -126,7 +128,7 @@ impl PingText {
     /// `name (address)`, or the address alone where it was typed as such.
     fn who(&self, series: &Series) -> String {
         let address = address(series);
-        if *series.target == address {
+        if self.numeric || *series.target == address {
             return address;
         }
         format!("{} ({address})", clean(&series.target, self.charset))

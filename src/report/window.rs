@@ -73,7 +73,7 @@ impl WindowReport<'_> {
         if self.host.control_disturbed {
             parts.push("its own control target was disturbed".to_owned());
         }
-        if let Some(late) = self.summary.send_late.filter(|late| late.p99 >= WORTH_SAYING) {
+        if let Some(late) = self.summary.send_late.filter(|late| late.p99 >= LATE_WORTH_SAYING) {
             parts.push(format!(
                 "sends late by {} (p99) to {} (max)",
                 Rtt::from(late.p99),
@@ -96,6 +96,9 @@ impl WindowReport<'_> {
         (delay >= WORTH_SAYING).then(|| Rtt::from(delay))
     }
 }
+
+/// A probe that leaves some milliseconds after its slot measures the same path.
+const LATE_WORTH_SAYING: Duration = Duration::from_millis(10);
 
 /// Delays of this host below 1 ms are usual on a busy machine; lateness speaks against a target's spikes only beyond that.
 const WORTH_SAYING: Duration = Duration::from_millis(1);

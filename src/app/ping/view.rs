@@ -92,6 +92,7 @@ impl View {
         let identity = RunIdentity::on_host(vantage.as_deref(), host.as_ref(), run_id(wall));
         let text = PingText {
             charset: style.charset,
+            numeric: output.numeric,
             time_prefix: if output.print_times {
                 TimePrefix::Unix
             } else {

@@ -8,6 +8,7 @@ use crate::stats::Summary;
 use crate::units::{Mono, SeriesId};
 
 const TEXT: PingText = PingText {
+    numeric: false,
     charset: Charset::Utf8,
     time_prefix: TimePrefix::None,
     timeout: Duration::from_secs(1),
