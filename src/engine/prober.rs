@@ -6,6 +6,9 @@
 //! [`handle_sent`](Prober::handle_sent) or [`handle_send_error`](Prober::handle_send_error); [`poll_event`](Prober::poll_event)
 //! at any time. Memory is bounded by series: a ring of the latest probes each.
 
+mod sending;
+mod settling;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -15,8 +18,7 @@ use super::progress::{Progress, Stride};
 use super::ring::{Entry, State};
 use super::syn_pacer::SynPacer;
 use super::timeouts::Timeouts;
-use crate::clock::ClockEpoch;
-use crate::outcome::{Answer, Answered, Event, Fate, InTime, Proto, SendError, StampSource, Timing, Unjudged, What};
+use crate::outcome::{Answer, Answered, Event, Fate, InTime, Proto, StampSource, Timing, Unjudged, What};
 use crate::schedule::{Schedule, Slot, phase};
 use crate::series::Pace;
 use crate::units::{Mono, ProbeSeq, Rtt, SeriesId, Wall};
@@ -113,121 +115,6 @@ impl Prober {
         let series = &self.series;
         self.timeouts
             .next_deadline(|probe| is_waiting(series, probe.series, probe.seq))
-    }
-
-    /// The next probe to send at `now`, if any. `isn` gives the initial sequence number of a SYN.
-    pub fn poll_due(
-        &mut self,
-        now: Mono,
-        epoch: ClockEpoch,
-        isn: impl FnOnce(SeriesId, ProbeSeq) -> u32,
-    ) -> Option<Due> {
-        let slot = self.poll_slot(now)?;
-        let progress = &mut self.series[slot.series.index()];
-        let seq = progress.next_seq;
-        progress.next_seq = seq.next();
-        progress.spent += 1;
-        progress.in_flight += 1;
-        self.in_flight[progress.admission.proto as usize] += 1;
-        let isn = match progress.admission.proto {
-            Proto::Icmp => 0,
-            Proto::Tcp => isn(slot.series, seq),
-        };
-        progress.ring.insert(Entry {
-            seq,
-            sent_at: now,
-            isn,
-            epoch,
-            state: State::Sending,
-        });
-        let Pace {
-            interval,
-            timeout,
-            count,
-        } = progress.admission.pace;
-        self.timeouts.push(now, timeout, slot.series, seq);
-        if count.is_none_or(|count| progress.spent < count) {
-            if interval.is_zero() && progress.in_flight >= progress.admission.window {
-                progress.parked = true;
-            } else {
-                // A series without an interval goes to the end of the queue of now: all such series take turns.
-                let next = if interval.is_zero() {
-                    now
-                } else {
-                    slot.due.after(interval)
-                };
-                self.schedule.push(next, slot.series);
-            }
-        }
-        Some(Due {
-            series: slot.series,
-            seq,
-            late_by: now.since(slot.due),
-        })
-    }
-
-    /// The next slot whose series can send: SYNs as their pacer allows, and never over a probe that may still be answered in time.
-    fn poll_slot(&mut self, now: Mono) -> Option<Slot> {
-        loop {
-            let slot = self.poll_raw_slot(now)?;
-            self.counters.slots_skipped += slot.skipped;
-            let progress = &mut self.series[slot.series.index()];
-            match progress.ring.occupant(progress.next_seq).map(|oldest| oldest.state) {
-                Some(state) if state.is_in_flight() => {
-                    // More unanswered probes than the ring holds: only where a series outruns the pace it was admitted with.
-                    self.counters.slots_skipped += 1;
-                    let Pace { interval, timeout, .. } = progress.admission.pace;
-                    self.schedule
-                        .push(slot.due.after(interval.max(timeout / 16)), slot.series);
-                }
-                Some(State::Overdue { .. }) => {
-                    self.settle_through(slot.series, self.series[slot.series.index()].oldest_place());
-                    return Some(slot);
-                }
-                _ => return Some(slot),
-            }
-        }
-    }
-
-    fn poll_raw_slot(&mut self, now: Mono) -> Option<Slot> {
-        if !self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) {
-            return self.syn_backlog.pop_front();
-        }
-        loop {
-            let series = &self.series;
-            let slot = self
-                .schedule
-                .poll(now, |id| series[id.index()].admission.pace.interval)?;
-            match self.series[slot.series.index()].admission.proto {
-                Proto::Icmp => return Some(slot),
-                Proto::Tcp if self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) => return Some(slot),
-                Proto::Tcp => self.syn_backlog.push_back(slot),
-            }
-        }
-    }
-
-    /// The kernel took the probe.
-    pub fn handle_sent(&mut self, due: Due) {
-        let Some(entry) = self.entry_mut(due.series, due.seq) else {
-            return;
-        };
-        let sent_at = entry.sent_at;
-        // Its send stamp may be here already, where the caller reads the error queue first.
-        if entry.state == State::Sending {
-            entry.state = State::Waiting { tx: None };
-        }
-        self.emit(due.series, due.seq, sent_at, What::Sent { late_by: due.late_by });
-    }
-
-    /// The kernel refused the probe.
-    pub fn handle_send_error(&mut self, due: Due, error: SendError) {
-        let Some(entry) = self.entry_mut(due.series, due.seq) else {
-            return;
-        };
-        let sent_at = entry.sent_at;
-        entry.state = State::Done(Fate::NotSent);
-        self.emit(due.series, due.seq, sent_at, What::SendFailed(error));
-        self.leave_flight(due.series, sent_at);
     }
 
     /// The kernel's send stamp of a probe.
@@ -339,47 +226,6 @@ impl Prober {
         self.overflow[proto as usize].record(packets, now);
     }
 
-    /// Times out probes. Everything that arrived before `now` must have been handled, or a stalled caller would call it lost.
-    pub fn handle_deadline(&mut self, now: Mono) {
-        loop {
-            let series = &self.series;
-            let Some(probe) = self
-                .timeouts
-                .pop_expired(now, |probe| is_waiting(series, probe.series, probe.seq))
-            else {
-                return;
-            };
-            if let Some(sent_at) = self.entry_mut(probe.series, probe.seq).map(|entry| entry.sent_at) {
-                self.time_out(probe.series, probe.seq, sent_at, now);
-            }
-        }
-    }
-
-    fn time_out(&mut self, id: SeriesId, seq: ProbeSeq, sent_at: Mono, now: Mono) {
-        let proto = self.series[id.index()].admission.proto;
-        let excused = self.overflow[proto as usize].excuses(sent_at);
-        let Some(entry) = self.entry_mut(id, seq) else { return };
-        match entry.state {
-            _ if excused => entry.state = State::Done(Fate::Unjudged(Unjudged::ReceiveOverflow)),
-            State::Waiting { tx } => entry.state = State::Overdue { tx },
-            State::Sending => entry.state = State::Overdue { tx: None },
-            State::Overdue { .. } | State::Done(_) => return,
-        }
-        if !excused {
-            self.emit(id, seq, sent_at, What::TimedOut);
-        }
-        self.leave_flight(id, now);
-    }
-
-    /// Plans no further probes; those under way are still awaited.
-    pub fn stop_sending(&mut self) {
-        self.schedule.clear();
-        self.syn_backlog.clear();
-        for progress in &mut self.series {
-            progress.parked = false;
-        }
-    }
-
     /// Whether every probe that was asked for has been sent and either answered or timed out.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -406,18 +252,6 @@ impl Prober {
         self.series
             .get(series.index())
             .is_some_and(|progress| asked(progress) && !progress.cut)
-    }
-
-    /// Closes the window of every series: what is not answered by now is lost, or, where its timeout has not passed, unjudged.
-    pub fn close(&mut self) {
-        self.stop_sending();
-        for index in 0..self.series.len() {
-            let id = SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX));
-            self.settle_through(id, self.series[index].next_seq);
-            self.series[index].cut |= self.series[index].in_flight > 0;
-            self.series[index].in_flight = 0;
-        }
-        self.in_flight = [0; 2];
     }
 
     /// The next thing that happened.
@@ -467,52 +301,6 @@ impl Prober {
             Fate::NotSent => return,
         };
         self.emit(series, entry.seq, entry.sent_at, what);
-    }
-
-    /// A probe is answered, timed out or was never sent: its series may go on, from `now`, and the end of the run comes closer.
-    fn leave_flight(&mut self, id: SeriesId, now: Mono) {
-        let progress = &mut self.series[id.index()];
-        progress.in_flight = progress.in_flight.saturating_sub(1);
-        let in_flight = &mut self.in_flight[progress.admission.proto as usize];
-        *in_flight = in_flight.saturating_sub(1);
-        if progress.parked {
-            progress.parked = false;
-            self.schedule.push(now, id);
-        }
-        self.settle(id);
-    }
-
-    /// Settles, in order of sending, all probes of a series whose fate is known.
-    fn settle(&mut self, id: SeriesId) {
-        while let Some(entry) = self.series[id.index()].next_to_settle() {
-            let State::Done(fate) = entry.state else { return };
-            self.settle_one(id, entry, fate);
-        }
-    }
-
-    /// Settles all probes before `end`; what is unanswered is lost.
-    fn settle_through(&mut self, id: SeriesId, end: ProbeSeq) {
-        while self.series[id.index()].settled < end {
-            let Some(entry) = self.series[id.index()].next_to_settle() else {
-                break;
-            };
-            let fate = match entry.state {
-                State::Done(fate) => fate,
-                State::Overdue { .. } => Fate::Lost,
-                State::Sending | State::Waiting { .. } => Fate::Unjudged(Unjudged::Cut),
-            };
-            self.settle_one(id, entry, fate);
-        }
-        self.settle(id);
-    }
-
-    fn settle_one(&mut self, id: SeriesId, entry: Entry, fate: Fate) {
-        let progress = &mut self.series[id.index()];
-        progress.settled = entry.seq.next();
-        if let Some(entry) = progress.ring.get_mut(entry.seq) {
-            entry.state = State::Done(fate);
-        }
-        self.emit(id, entry.seq, entry.sent_at, What::Settled(fate));
     }
 
     fn entry_mut(&mut self, series: SeriesId, seq: ProbeSeq) -> Option<&mut Entry> {

@@ -4,21 +4,24 @@
 //! deadline or packet. Reading comes before timing out, and only what was due before the reading began is timed out: a process that was
 //! stopped for a second finds its answers in the queue, with the kernel's stamps on them, and loses none.
 
+mod sending;
+mod waiting;
+
 use std::io;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
+use self::waiting::Readiness;
 use super::answers::{Answers, conclude};
-use super::channel::{BATCH, Channel};
+use super::channel::BATCH;
 use super::control::{Command, Finished, Inbox, Noise, Refused, Sink};
 use super::route::Sources;
 use super::sockets::{ChannelKind, Sockets};
 use crate::clock::{Clock, Reading, StepGuard, SystemClock};
-use crate::engine::{Admission, Codec, Due, Prober};
-use crate::outcome::{Proto, SendError, StampSource};
+use crate::engine::{Admission, Codec, Prober};
+use crate::outcome::{Proto, StampSource};
 use crate::series::{Pace, PacketOptions, Series};
-use crate::sys::{self, Interest, PollFd};
-use crate::units::{Mono, SeriesId, nanos};
+use crate::sys;
+use crate::units::{Mono, SeriesId};
 
 /// What a native run is made of.
 pub struct Native<S> {
@@ -283,160 +286,11 @@ impl<S: Sink> Native<S> {
         }
     }
 
-    /// Sends what is due, at most [`MAX_SENDS`] before looking at the sockets again.
-    fn send_due(&mut self) {
-        let mut now = self.read_clock();
-        let epoch = self.guard.epoch();
-        for _ in 0..MAX_SENDS {
-            let codec = &self.codec;
-            let next = self
-                .prober
-                .poll_due(now.mono, epoch, |series, seq| codec.isn(series, seq));
-            let Some(mut due) = next else { break };
-            // Waiting for the end of a slot is no lateness.
-            due.late_by = due.late_by.saturating_sub(self.slot);
-            if self.queue(due, now) == Queued::BatchFull {
-                self.flush(now);
-                now = self.read_clock();
-                if self.guard.epoch() != epoch {
-                    break;
-                }
-            }
-        }
-        self.flush(now);
-    }
-
-    fn flush(&mut self, now: Reading) {
-        let Self {
-            sockets,
-            prober,
-            codec,
-            clock,
-            guard,
-            noise,
-            ..
-        } = self;
-        for (kind, channel) in sockets.channels() {
-            let mut answers = Answers {
-                codec,
-                noise,
-                clock,
-                guard,
-            };
-            channel.flush(now.wall, prober, |prober, queued| {
-                answers.queued_error(kind, &queued, prober);
-            });
-        }
-    }
-
-    /// Puts the packet of a probe into the next batch of its channel, or starts its connection.
-    fn queue(&mut self, due: Due, now: Reading) -> Queued {
-        let Self {
-            sockets,
-            codec,
-            sources,
-            packet,
-            prober,
-            ..
-        } = self;
-        let Due { series, seq, .. } = due;
-        let kind = self.kinds[series.index()];
-        let to = codec.destination(series);
-        match (kind, sockets.channel(kind)) {
-            (ChannelKind::Icmp(..), Some(channel)) => {
-                channel.push(due, to, |buf| codec.write_echo(series, seq, buf));
-                Queued::of(channel)
-            }
-            (ChannelKind::Syn(_), Some(channel)) => match sources.of(series, to, packet, now.mono) {
-                Ok(source) => {
-                    channel.push(due, to, |buf| codec.write_syn(series, seq, source, now.mono, buf));
-                    Queued::of(channel)
-                }
-                Err(error) => {
-                    let error = error
-                        .raw_os_error()
-                        .map_or(SendError::NoRoute, sys::send_error_from_errno);
-                    prober.handle_send_error(due, error);
-                    Queued::RoomLeft
-                }
-            },
-            (ChannelKind::Connect, _) => {
-                let started = sockets.connect((series, seq), codec.backend(series), now.mono);
-                match started {
-                    Ok(()) => prober.handle_sent(due),
-                    Err(error) => prober.handle_send_error(due, error),
-                }
-                Queued::RoomLeft
-            }
-            (ChannelKind::Icmp(..) | ChannelKind::Syn(_), None) => {
-                // Admission opened the channel; without it there would be no such series.
-                prober.handle_send_error(due, SendError::NoAddress);
-                Queued::RoomLeft
-            }
-        }
-    }
-
     fn tell(&mut self) {
         while let Some(event) = self.prober.poll_event() {
             self.sink.event(&event);
         }
     }
-
-    /// Sleeps until something is to be done: a deadline has come or, unless they wait for the end of a slot, answers have.
-    fn wait(&mut self) -> io::Result<Readiness> {
-        let now = self.clock.mono();
-        let timeout = match self.next_wake(now) {
-            // Something is due already: answers are read along the way.
-            Some(wake) if wake <= now => return Ok(Readiness::Unknown),
-            Some(wake) => Some(wake.since(now)),
-            // Nothing to do is the end of the run, as soon as no more series will come.
-            None if self.sealed && self.prober.is_finished() => return Ok(Readiness::Unknown),
-            None => None,
-        };
-        let waker = self.inbox.waker();
-        let mut fds = [PollFd::new(waker.as_fd(), Interest::Read); MAX_DESCRIPTORS];
-        let mut used = 1;
-        let sockets = self
-            .sockets
-            .descriptors()
-            .take(if self.slot.is_zero() { MAX_DESCRIPTORS } else { 0 });
-        for (slot, (fd, interest)) in fds[1..].iter_mut().zip(sockets) {
-            *slot = PollFd::new(fd, interest);
-            used += 1;
-        }
-        let ready = sys::poll(&mut fds[..used], timeout)?;
-        if fds[0].is_readable() {
-            waker.reset()?;
-        }
-        let sockets_are_silent = ready == 0 && self.slot.is_zero();
-        Ok(if sockets_are_silent {
-            Readiness::TimerOnly
-        } else {
-            Readiness::Unknown
-        })
-    }
-
-    /// When to wake up without being woken.
-    fn next_wake(&mut self, now: Mono) -> Option<Mono> {
-        let deadline = self.prober.next_deadline();
-        if self.slot.is_zero() {
-            return deadline;
-        }
-        // Answers to what is under way are read once a slot; the kernel has stamped them long before.
-        let in_flight = self.prober.in_flight(Proto::Icmp) + self.prober.in_flight(Proto::Tcp) > 0;
-        let reading = in_flight.then(|| now.after(Duration::from_nanos(1)));
-        [deadline, reading]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|at| end_of_slot(at, self.slot))
-    }
-}
-
-/// The end of the slot that a moment lies in; the moment itself where it is one.
-fn end_of_slot(at: Mono, slot: Duration) -> Mono {
-    let slot = nanos(slot).max(1);
-    Mono::from_nanos(at.as_nanos().div_ceil(slot).saturating_mul(slot))
 }
 
 /// Whether a run goes on.
@@ -444,32 +298,6 @@ fn end_of_slot(at: Mono, slot: Duration) -> Mono {
 enum Course {
     GoOn,
     End,
-}
-
-/// What a wait found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Readiness {
-    /// No socket has anything.
-    TimerOnly,
-    /// Some may have.
-    Unknown,
-}
-
-/// Whether the batch of a channel must be sent now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Queued {
-    RoomLeft,
-    BatchFull,
-}
-
-impl Queued {
-    fn of(channel: &Channel) -> Self {
-        if channel.is_full() {
-            Self::BatchFull
-        } else {
-            Self::RoomLeft
-        }
-    }
 }
 
 /// All that a run starts with.
@@ -495,12 +323,6 @@ const DROPS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Why a series that comes after the end of sending is not probed.
 const TOO_LATE: &str = "its name was resolved after the end of sending";
-
-/// Probes sent before the sockets are read again.
-const MAX_SENDS: usize = 2 * BATCH;
-
-/// The waker, two sockets for each of four channels, and the connector.
-const MAX_DESCRIPTORS: usize = 10;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::answer::Measured;
 use super::*;
 use crate::clock::ClockEpoch;
-use crate::outcome::StampLoss;
+use crate::outcome::{SendError, StampLoss};
 
 const MS: u64 = 1_000_000;
 /// Wall time at the origin of the monotonic clock.

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use super::*;
 use crate::net::{NativeOptions, Needs, Privilege, Remote, control, prepare};
-use crate::outcome::{Answer, Answered, Event, Fate, InTime, Unjudged, What};
+use crate::outcome::{Answer, Answered, Event, Fate, InTime, SendError, Unjudged, What};
 use crate::series::Endpoint;
 use crate::sys::Family;
 use crate::sys::testing::{in_fresh_network, shell};

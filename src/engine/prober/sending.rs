@@ -1,0 +1,135 @@
+//! The beginning of a probe: its slot, its departure.
+
+use super::{Due, Prober};
+use crate::clock::ClockEpoch;
+use crate::engine::ring::{Entry, State};
+use crate::outcome::{Fate, Proto, SendError, What};
+use crate::schedule::Slot;
+use crate::series::Pace;
+use crate::units::{Mono, ProbeSeq, SeriesId};
+
+impl Prober {
+    /// The next probe to send at `now`, if any. `isn` gives the initial sequence number of a SYN.
+    pub fn poll_due(
+        &mut self,
+        now: Mono,
+        epoch: ClockEpoch,
+        isn: impl FnOnce(SeriesId, ProbeSeq) -> u32,
+    ) -> Option<Due> {
+        let slot = self.poll_slot(now)?;
+        let progress = &mut self.series[slot.series.index()];
+        let seq = progress.next_seq;
+        progress.next_seq = seq.next();
+        progress.spent += 1;
+        progress.in_flight += 1;
+        self.in_flight[progress.admission.proto as usize] += 1;
+        let isn = match progress.admission.proto {
+            Proto::Icmp => 0,
+            Proto::Tcp => isn(slot.series, seq),
+        };
+        progress.ring.insert(Entry {
+            seq,
+            sent_at: now,
+            isn,
+            epoch,
+            state: State::Sending,
+        });
+        let Pace {
+            interval,
+            timeout,
+            count,
+        } = progress.admission.pace;
+        self.timeouts.push(now, timeout, slot.series, seq);
+        if count.is_none_or(|count| progress.spent < count) {
+            if interval.is_zero() && progress.in_flight >= progress.admission.window {
+                progress.parked = true;
+            } else {
+                // A series without an interval goes to the end of the queue of now: all such series take turns.
+                let next = if interval.is_zero() {
+                    now
+                } else {
+                    slot.due.after(interval)
+                };
+                self.schedule.push(next, slot.series);
+            }
+        }
+        Some(Due {
+            series: slot.series,
+            seq,
+            late_by: now.since(slot.due),
+        })
+    }
+
+    /// The next slot whose series can send: SYNs as their pacer allows, and never over a probe that may still be answered in time.
+    fn poll_slot(&mut self, now: Mono) -> Option<Slot> {
+        loop {
+            let slot = self.poll_raw_slot(now)?;
+            self.counters.slots_skipped += slot.skipped;
+            let progress = &mut self.series[slot.series.index()];
+            match progress.ring.occupant(progress.next_seq).map(|oldest| oldest.state) {
+                Some(state) if state.is_in_flight() => {
+                    // More unanswered probes than the ring holds: only where a series outruns the pace it was admitted with.
+                    self.counters.slots_skipped += 1;
+                    let Pace { interval, timeout, .. } = progress.admission.pace;
+                    self.schedule
+                        .push(slot.due.after(interval.max(timeout / 16)), slot.series);
+                }
+                Some(State::Overdue { .. }) => {
+                    self.settle_through(slot.series, self.series[slot.series.index()].oldest_place());
+                    return Some(slot);
+                }
+                _ => return Some(slot),
+            }
+        }
+    }
+
+    fn poll_raw_slot(&mut self, now: Mono) -> Option<Slot> {
+        if !self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) {
+            return self.syn_backlog.pop_front();
+        }
+        loop {
+            let series = &self.series;
+            let slot = self
+                .schedule
+                .poll(now, |id| series[id.index()].admission.pace.interval)?;
+            match self.series[slot.series.index()].admission.proto {
+                Proto::Icmp => return Some(slot),
+                Proto::Tcp if self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) => return Some(slot),
+                Proto::Tcp => self.syn_backlog.push_back(slot),
+            }
+        }
+    }
+
+    /// The kernel took the probe.
+    pub fn handle_sent(&mut self, due: Due) {
+        let Some(entry) = self.entry_mut(due.series, due.seq) else {
+            return;
+        };
+        let sent_at = entry.sent_at;
+        // Its send stamp may be here already, where the caller reads the error queue first.
+        if entry.state == State::Sending {
+            entry.state = State::Waiting { tx: None };
+        }
+        self.emit(due.series, due.seq, sent_at, What::Sent { late_by: due.late_by });
+    }
+
+    /// The kernel refused the probe.
+    pub fn handle_send_error(&mut self, due: Due, error: SendError) {
+        let Some(entry) = self.entry_mut(due.series, due.seq) else {
+            return;
+        };
+        let sent_at = entry.sent_at;
+        entry.state = State::Done(Fate::NotSent);
+        self.emit(due.series, due.seq, sent_at, What::SendFailed(error));
+        self.leave_flight(due.series, sent_at);
+    }
+
+    /// Plans no further probes; those under way are still awaited.
+    pub fn stop_sending(&mut self) {
+        self.schedule.clear();
+        self.syn_backlog.clear();
+        for progress in &mut self.series {
+            progress.parked = false;
+        }
+    }
+}
