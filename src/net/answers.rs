@@ -39,26 +39,14 @@ impl Answers<'_> {
                 }
                 (ChannelKind::Icmp(..) | ChannelKind::Syn(_) | ChannelKind::Connect, _) => Err(Ignored::Foreign),
             };
-            match read {
-                Ok(Match {
-                    series,
-                    seq,
-                    answer,
-                    ttl,
-                    bytes,
-                }) => {
-                    let measured = Measured::Stamps { rx: packet.rx_stamp };
-                    let arrival = Arrival {
-                        at: now.mono,
-                        epoch,
-                        measured,
-                        ttl: ttl.or(packet.ttl),
-                        bytes,
-                    };
-                    prober.handle_answer(series, seq, answer, arrival);
-                }
-                Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
-            }
+            let arrival = Arrival {
+                at: now.mono,
+                epoch,
+                measured: Measured::Stamps { rx: packet.rx_stamp },
+                ttl: packet.ttl,
+                bytes: 0,
+            };
+            self.deliver(read, arrival, prober);
         }
     }
 
@@ -69,7 +57,20 @@ impl Answers<'_> {
         }
         let now = self.clock.read();
         let epoch = self.guard.observe(now);
-        match self.codec.read_queued_error(queued.error, queued.message) {
+        let arrival = Arrival {
+            at: now.mono,
+            epoch,
+            measured: Measured::User,
+            ttl: None,
+            bytes: 0,
+        };
+        let read = self.codec.read_queued_error(queued.error, queued.message);
+        self.deliver(read, arrival, prober);
+    }
+
+    /// Hands an answer to the prober, with what the packet itself shows of its arrival; counts what answers nothing.
+    fn deliver(&mut self, read: Result<Match, Ignored>, arrival: Arrival, prober: &mut Prober) {
+        match read {
             Ok(Match {
                 series,
                 seq,
@@ -77,14 +78,8 @@ impl Answers<'_> {
                 ttl,
                 bytes,
             }) => {
-                let arrival = Arrival {
-                    at: now.mono,
-                    epoch,
-                    measured: Measured::User,
-                    ttl,
-                    bytes,
-                };
-                prober.handle_answer(series, seq, answer, arrival);
+                let ttl = ttl.or(arrival.ttl);
+                prober.handle_answer(series, seq, answer, Arrival { ttl, bytes, ..arrival });
             }
             Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
         }

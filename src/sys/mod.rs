@@ -40,8 +40,7 @@
 //! - [`SendBatch::send`]: which failed sends use up a number of the send stamp counter, and which drops are silent;
 //! - [`RecvBatch::recv`]: an error of an earlier probe can surface at a later receive or send of the same socket;
 //! - [`options::enable_timestamping`]: the first packets after the first such call of the whole host may carry no
-//!   stamp, and send stamps that find the receive buffer full are lost without a trace but a gap in their numbers;
-//! - [`packet_socket::open`]: its sockets refuse receive flags that all others ignore.
+//!   stamp, and send stamps that find the receive buffer full are lost without a trace but a gap in their numbers.
 //!
 //! All of this is Linux only, like the engines that need it. The portable engine does not come here.
 #![expect(
@@ -58,7 +57,6 @@ mod control;
 pub mod epoll;
 pub mod errno;
 pub mod options;
-pub mod packet_socket;
 pub mod poll;
 pub mod process;
 #[cfg(test)]

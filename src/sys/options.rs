@@ -288,15 +288,6 @@ pub fn bind_to_index(fd: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     set(fd, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &index)
 }
 
-/// Keeps packets that this host sends away from a packet socket (Linux 4.20).
-///
-/// # Errors
-///
-/// The errno of `setsockopt`.
-pub fn ignore_outgoing(fd: BorrowedFd<'_>) -> io::Result<()> {
-    set(fd, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &ON)
-}
-
 /// What the kernel knows of a TCP connection.
 ///
 /// # Errors

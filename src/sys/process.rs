@@ -40,13 +40,6 @@ pub fn raise_open_files_limit() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
-/// The effective user ID; 0 is root.
-#[must_use]
-pub fn effective_uid() -> u32 {
-    // SAFETY: no arguments, and it can't fail.
-    unsafe { libc::geteuid() }
-}
-
 /// Whether this process may open raw and packet sockets (`CAP_NET_RAW`). `false` where `/proc` does not say.
 #[must_use]
 pub fn has_capability_net_raw() -> bool {
@@ -111,7 +104,6 @@ const CAP_NET_RAW: u32 = 13;
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
 
     use super::*;
 
@@ -137,15 +129,6 @@ mod tests {
     fn the_host_name_is_that_of_the_kernel() {
         let kernel = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         assert_eq!(host_name().unwrap(), kernel.trim_end());
-    }
-
-    #[test]
-    fn the_effective_user_is_the_one_that_id_prints() {
-        let output = Command::new("id").arg("-u").output().unwrap();
-        assert_eq!(
-            effective_uid().to_string(),
-            String::from_utf8(output.stdout).unwrap().trim_end()
-        );
     }
 
     #[test]
