@@ -32,9 +32,11 @@
 //! | [`schedule`] | which series is due, on an absolute grid | `units` |
 //! | [`wire`] | bytes to values and back: IP, ICMP, TCP | the words |
 //! | [`engine`] | the life of every probe: sent, answered, timed out, settled | the words, `wire`, `schedule`, the epochs of `clock` |
+//! | [`simnet`] | a network with known truth, for tests and demonstrations | the words, `wire`, `config` (for durations) |
 //! | [`sys`] | system calls made safe; all `unsafe` code is here | the words |
 //! | [`net`] | sockets, names, permissions; the loop of the packet thread | the words, `config`, `clock`, `wire`, `engine`, `sys` |
 //! | [`stats`] | events of a series in, figures of a window out | the words |
+//! | [`lab`] | puts `simnet` to work: in virtual time, or behind a TUN device | all above but `net` |
 //! | [`report`] | figures in, lines out | the words, `stats`, `config` |
 //! | [`app`] | the assembly: commands, signals, exit codes | everything |
 //!
@@ -72,11 +74,15 @@ pub mod wire;
 
 pub mod engine;
 
+pub mod simnet;
+
 pub mod sys;
 
 pub mod net;
 
 pub mod stats;
+
+pub mod lab;
 
 pub mod report;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules at the crate's root and what each may use of the others, in the order of the data flow. A module may always
 /// use itself; `*` is everything.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     // The vocabulary.
     ("units", &[]),
     ("outcome", &["units"]),
@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("schedule", &["units"]),
     ("wire", &["units", "outcome", "series"]),
     ("engine", &["units", "outcome", "series", "clock", "schedule", "wire"]),
-    ("simnet", &["units", "outcome", "series", "wire"]),
+    ("simnet", &["units", "outcome", "series", "wire", "config"]),
     // The kernel.
     ("sys", &["units", "outcome", "series"]),
     (
@@ -32,6 +32,13 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     (
         "localize",
         &["units", "outcome", "series", "stats", "detect", "correlate"],
+    ),
+    // The simulated network, with the engine or with real sockets on the other side.
+    (
+        "lab",
+        &[
+            "units", "outcome", "series", "clock", "schedule", "wire", "engine", "simnet", "sys", "stats", "config",
+        ],
     ),
     // What the user asked for, and what he gets to see.
     ("config", &["units", "outcome", "series", "stats"]),
@@ -55,7 +62,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
 
 /// Crates that only some modules may touch. A folder stands for everything in it, `net/portable` also for `net/portable.rs`.
 const CRATE_HOMES: [(&str, &[&str]); 10] = [
-    ("tokio", &["net", "app"]),
+    ("tokio", &["net", "lab", "app"]),
     ("surge_ping", &["net/portable"]),
     ("hickory_resolver", &["net"]),
     ("socket2", &["net", "sys"]),

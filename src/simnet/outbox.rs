@@ -1,0 +1,42 @@
+//! What an element wants to send in answer to a packet, in buffers that are used again.
+
+use std::time::Duration;
+
+use super::packet::Cause;
+
+/// Packets that an element sends, each some time after the present moment.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    ready: Vec<Outgoing>,
+    spare: Vec<Vec<u8>>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    /// How long the element takes before it leaves.
+    pub(super) after: Duration,
+    /// From the IP header on.
+    pub(super) bytes: Vec<u8>,
+    pub(super) cause: Cause,
+}
+
+impl Outbox {
+    /// Adds a packet, written by `write` into an empty buffer.
+    pub(super) fn emit(&mut self, after: Duration, cause: Cause, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        write(&mut bytes);
+        self.ready.push(Outgoing { after, bytes, cause });
+    }
+
+    /// Takes out the next packet, in the order in which they were added.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Outgoing> + '_ {
+        self.ready.drain(..)
+    }
+
+    /// Gives back a buffer.
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        self.spare.push(buffer);
+    }
+}
