@@ -52,6 +52,7 @@
 
 mod backend;
 mod event;
+pub(in crate::simnet) mod expand;
 mod link;
 mod quantity;
 mod router;
