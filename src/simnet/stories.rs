@@ -92,7 +92,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::simnet::Network;
     use crate::simnet::topology::{AnswerKind, Code};
+    use crate::units::Mono;
 
     fn topologies() -> impl Iterator<Item = (&'static str, Topology)> {
         let read = |story: &Story| match story.topology() {
@@ -181,6 +183,37 @@ mod tests {
                     .filter(|expected| is_expected(&expected.probe))
                     .count();
                 assert!(count >= 2, "{name}: {} by echo and by SYN", backend.name);
+            }
+        }
+    }
+
+    #[test]
+    fn expected_rtts_are_the_delays_there_and_back() {
+        // Where the delay is not that of the links, or not that of the beginning; the files say how they follow.
+        let others = [
+            ("route-change", "app01"),
+            ("route-change", "app02"),
+            ("slow-control-plane", "agg1"),
+        ];
+        for (name, topology) in topologies() {
+            let mut network = Network::new(&topology, 1, Mono::default());
+            for expected in &topology.expectations {
+                let target = expected.probe.split(':').next().unwrap();
+                let (Some(rtt), AnswerKind::Reply) = (expected.rtt, expected.answer) else {
+                    continue;
+                };
+                if others.contains(&(name, target)) {
+                    continue;
+                }
+                let routers = topology.routers.iter().map(|router| (&router.name, &router.addresses));
+                let backends = topology
+                    .backends
+                    .iter()
+                    .map(|backend| (&backend.name, &backend.addresses));
+                let (_, addresses) = routers.chain(backends).find(|(name, _)| *name == target).unwrap();
+                for address in addresses {
+                    assert_eq!(network.base_rtt(*address), Some(rtt.0), "{name}: {}", expected.probe);
+                }
             }
         }
     }

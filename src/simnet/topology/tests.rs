@@ -75,7 +75,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     (
         "\"10.10.1.11\"",
         "\"255.255.255.254\"",
-        "3 addresses from 255.255.255.254 on are not all addresses",
+        "255.255.255.254 and the 2 after it are not all addresses",
     ),
     (
         ", \"fd00:10::5\"",
