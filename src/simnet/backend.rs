@@ -155,9 +155,10 @@ impl Backend {
             (ip::ICMP, Family::V4) | (ip::ICMPV6, Family::V6) => self.answer_icmp(now, packet, out),
             (ip::UDP, _) => {
                 let delay = self.behaviour.icmp_delay;
-                match self.refuse(now, packet, (ErrorKind::PortUnreachable, delay), out) {
-                    true => Taken::Consumed,
-                    false => Taken::Dropped(DropReason::Limited),
+                if self.refuse(now, packet, (ErrorKind::PortUnreachable, delay), out) {
+                    Taken::Consumed
+                } else {
+                    Taken::Dropped(DropReason::Limited)
                 }
             }
             (_, _) => Taken::Consumed,
@@ -169,7 +170,9 @@ impl Backend {
             Family::V4 => icmp::checksum_ok(packet.transport()),
             Family::V6 => icmp::v6_checksum_ok(packet.transport(), packet.addrs),
         };
-        let message = icmp::parse(packet.addrs.family(), packet.transport()).ok().filter(|_| intact);
+        let message = icmp::parse(packet.addrs.family(), packet.transport())
+            .ok()
+            .filter(|_| intact);
         let Some(message) = message else {
             return Taken::Dropped(DropReason::Malformed);
         };
@@ -242,7 +245,7 @@ impl Backend {
     /// Sends an ICMP error after a delay, within the limit of such errors. Returns whether it did.
     fn refuse(&mut self, now: Mono, packet: &Packet, answer: (ErrorKind, Jitter), out: &mut Outbox) -> bool {
         let (kind, delay) = answer;
-        if !self.icmp_limiter.allows(now, packet.addrs.src(), &mut self.random) {
+        if !emit::may_be_answered(packet) || !self.icmp_limiter.allows(now, packet.addrs.src(), &mut self.random) {
             return false;
         }
         let error = IcmpError {

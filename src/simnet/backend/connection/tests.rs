@@ -58,14 +58,20 @@ fn data_that_is_partly_known_is_taken_to_its_end() {
     // RFC 9293 section 3.10.7.4: trim to the window. Not measured.
     let mut connection = connection();
     take(&mut connection, 1, &bytes(ACK, PEER, 1, b"hello"));
-    assert_eq!(take(&mut connection, 2, &bytes(ACK, PEER + 2, 1, b"llo, you")), Reaction::Ack);
+    assert_eq!(
+        take(&mut connection, 2, &bytes(ACK, PEER + 2, 1, b"llo, you")),
+        Reaction::Ack
+    );
     assert_eq!(connection.peer_next, PEER + 10);
 }
 
 #[test]
 fn a_fin_is_answered_by_fin_and_the_last_ack_ends_it() {
     let mut connection = connection();
-    assert_eq!(take(&mut connection, 1, &bytes(FIN | ACK, PEER, 1, &[])), Reaction::FinAck);
+    assert_eq!(
+        take(&mut connection, 1, &bytes(FIN | ACK, PEER, 1, &[])),
+        Reaction::FinAck
+    );
     assert_eq!((connection.own_next, connection.peer_next), (2, PEER + 1));
     assert_eq!(take(&mut connection, 2, &bytes(FIN | ACK, PEER, 1, &[])), Reaction::Ack);
     assert_eq!(take(&mut connection, 3, &bytes(ACK, PEER + 1, 2, &[])), Reaction::End);
@@ -78,19 +84,40 @@ fn a_pure_ack_is_not_answered() {
 
 #[test]
 fn a_reset_ends_it_with_the_next_number_whatever_it_acknowledges_and_is_challenged_within_the_window() {
-    assert_eq!(take(&mut connection(), 1, &bytes(RST | ACK, PEER, 100, &[])), Reaction::End);
+    assert_eq!(
+        take(&mut connection(), 1, &bytes(RST | ACK, PEER, 100, &[])),
+        Reaction::End
+    );
     assert_eq!(take(&mut connection(), 1, &bytes(RST, PEER + 1, 0, &[])), Reaction::Ack);
-    assert_eq!(take(&mut connection(), 1, &bytes(RST, PEER - 1, 0, &[])), Reaction::Nothing);
-    assert_eq!(take(&mut connection(), 1, &bytes(RST, PEER + 90_000, 0, &[])), Reaction::Nothing);
+    assert_eq!(
+        take(&mut connection(), 1, &bytes(RST, PEER - 1, 0, &[])),
+        Reaction::Nothing
+    );
+    assert_eq!(
+        take(&mut connection(), 1, &bytes(RST, PEER + 90_000, 0, &[])),
+        Reaction::Nothing
+    );
 }
 
 #[test]
 fn a_syn_is_challenged_but_once_in_half_a_second() {
     let mut connection = connection();
-    assert_eq!(take(&mut connection, 205, &bytes(SYN, PEER + 3999, 0, &[])), Reaction::Ack);
-    assert_eq!(take(&mut connection, 307, &bytes(SYN, 3_000_000_000, 0, &[])), Reaction::Nothing);
-    assert_eq!(take(&mut connection, 415, &bytes(RST, PEER + 1, 0, &[])), Reaction::Nothing);
-    assert_eq!(take(&mut connection, 705, &bytes(SYN, 3_000_000_000, 0, &[])), Reaction::Ack);
+    assert_eq!(
+        take(&mut connection, 205, &bytes(SYN, PEER + 3999, 0, &[])),
+        Reaction::Ack
+    );
+    assert_eq!(
+        take(&mut connection, 307, &bytes(SYN, 3_000_000_000, 0, &[])),
+        Reaction::Nothing
+    );
+    assert_eq!(
+        take(&mut connection, 415, &bytes(RST, PEER + 1, 0, &[])),
+        Reaction::Nothing
+    );
+    assert_eq!(
+        take(&mut connection, 705, &bytes(SYN, 3_000_000_000, 0, &[])),
+        Reaction::Ack
+    );
 }
 
 #[test]

@@ -61,7 +61,14 @@ fn the_same_syn_gets_its_syn_ack_again_but_once_in_half_a_second() {
     let syn = bytes(SYN, ISN, 0, &[], &[]);
     let answers = [103, 309, 596, 657, 801, 1206].map(|millis| judge(&mut entry, millis, &syn));
     // The first repetition at 103 counts: the next may come from 603 on, and after the one at 657 from 1157 on.
-    let expected = [Meaning::Again, Meaning::Nothing, Meaning::Nothing, Meaning::Again, Meaning::Nothing, Meaning::Again];
+    let expected = [
+        Meaning::Again,
+        Meaning::Nothing,
+        Meaning::Nothing,
+        Meaning::Again,
+        Meaning::Nothing,
+        Meaning::Again,
+    ];
     assert_eq!(answers, expected);
 }
 
@@ -70,18 +77,32 @@ fn a_syn_with_another_number_is_challenged_and_shares_the_limit_with_the_old_one
     let mut entry = half_open(&[]);
     let stranger = bytes(SYN, 3_000_000_000, 0, &[], &[]);
     let answers = [103, 208, 503, 708].map(|millis| judge(&mut entry, millis, &stranger));
-    assert_eq!(answers, [Meaning::Challenge, Meaning::Nothing, Meaning::Nothing, Meaning::Challenge]);
+    assert_eq!(
+        answers,
+        [
+            Meaning::Challenge,
+            Meaning::Nothing,
+            Meaning::Nothing,
+            Meaning::Challenge
+        ]
+    );
     assert_eq!(judge(&mut entry, 801, &bytes(SYN, ISN, 0, &[], &[])), Meaning::Nothing);
 }
 
 #[test]
 fn a_syn_with_a_lower_number_is_challenged() {
-    assert_eq!(judge(&mut half_open(&[]), 100, &bytes(SYN, ISN - 500, 0, &[], &[])), Meaning::Challenge);
+    assert_eq!(
+        judge(&mut half_open(&[]), 100, &bytes(SYN, ISN - 500, 0, &[], &[])),
+        Meaning::Challenge
+    );
 }
 
 #[test]
 fn a_syn_with_another_number_inside_the_window_resets() {
-    assert_eq!(judge(&mut half_open(&[]), 100, &bytes(SYN, ISN + 1000, 0, &[], &[])), Meaning::Reset);
+    assert_eq!(
+        judge(&mut half_open(&[]), 100, &bytes(SYN, ISN + 1000, 0, &[], &[])),
+        Meaning::Reset
+    );
 }
 
 #[test]
@@ -96,16 +117,28 @@ fn a_reset_ends_it_only_with_the_very_next_number() {
 #[test]
 fn it_does_not_matter_what_a_reset_acknowledges() {
     let wrong = OWN.wrapping_add(5);
-    assert_eq!(judge(&mut half_open(&[]), 100, &bytes(RST | ACK, ISN + 1, wrong, &[], &[])), Meaning::End);
-    assert_eq!(judge(&mut half_open(&[]), 100, &bytes(RST | ACK, ISN + 101, wrong, &[], &[])), Meaning::Challenge);
+    assert_eq!(
+        judge(&mut half_open(&[]), 100, &bytes(RST | ACK, ISN + 1, wrong, &[], &[])),
+        Meaning::End
+    );
+    assert_eq!(
+        judge(&mut half_open(&[]), 100, &bytes(RST | ACK, ISN + 101, wrong, &[], &[])),
+        Meaning::Challenge
+    );
 }
 
 #[test]
 fn a_timestamp_that_goes_back_is_out_of_place_on_any_segment() {
     let mut entry = half_open(&timestamps(0x1000, 0));
     let old = timestamps(0x0f00, 0);
-    assert_eq!(judge(&mut entry, 107, &bytes(SYN, ISN, 0, &old, &[])), Meaning::Challenge);
-    assert_eq!(judge(&mut entry, 700, &bytes(RST, ISN + 1, 0, &old, &[])), Meaning::Nothing);
+    assert_eq!(
+        judge(&mut entry, 107, &bytes(SYN, ISN, 0, &old, &[])),
+        Meaning::Challenge
+    );
+    assert_eq!(
+        judge(&mut entry, 700, &bytes(RST, ISN + 1, 0, &old, &[])),
+        Meaning::Nothing
+    );
 }
 
 #[test]
@@ -124,7 +157,10 @@ fn an_ack_that_echoes_a_timestamp_never_sent_is_challenged() {
 fn the_right_ack_completes_it_with_data_or_without() {
     let own_next = OWN.wrapping_add(1);
     for payload in [&b""[..], b"abc"] {
-        assert_eq!(judge(&mut half_open(&[]), 100, &bytes(ACK, ISN + 1, own_next, &[], payload)), Meaning::Complete);
+        assert_eq!(
+            judge(&mut half_open(&[]), 100, &bytes(ACK, ISN + 1, own_next, &[], payload)),
+            Meaning::Complete
+        );
     }
 }
 
@@ -144,12 +180,18 @@ fn a_syn_ack_in_answer_to_the_syn_ack_is_challenged() {
 fn data_outside_the_window_is_answered_without_limit() {
     let mut entry = half_open(&[]);
     let data = bytes(ACK, ISN + 100_001, OWN.wrapping_add(1), &[], b"x");
-    assert_eq!([105, 208, 310].map(|millis| judge(&mut entry, millis, &data)), [Meaning::Challenge; 3]);
+    assert_eq!(
+        [105, 208, 310].map(|millis| judge(&mut entry, millis, &data)),
+        [Meaning::Challenge; 3]
+    );
 }
 
 #[test]
 fn a_segment_without_flags_means_nothing() {
-    assert_eq!(judge(&mut half_open(&[]), 100, &bytes(0, ISN + 1, 0, &[], &[])), Meaning::Nothing);
+    assert_eq!(
+        judge(&mut half_open(&[]), 100, &bytes(0, ISN + 1, 0, &[], &[])),
+        Meaning::Nothing
+    );
 }
 
 #[test]
