@@ -110,8 +110,10 @@ fn a_flood_of_syns_fills_the_table_and_no_more_memory() {
     }
     assert_eq!(opened, 4096);
     assert!(bench.backend.tcp.is_consistent());
-    // More than half full and nothing young once the first timers have run out: gone after 7 s, down to the half.
-    bench.run_to(7000);
+    // All are repeated at 1 and 3 s. At 7 s none is young: they are given up until no more than half of the room is taken, and the
+    // other half is repeated then and at 15 s.
+    assert_eq!(bench.run_to(7000).len(), 4096 + 4096 + 2048);
+    assert_eq!(bench.run_to(15_000).len(), 2048);
     assert!(bench.backend.tcp.is_consistent());
     bench.run_to(63_000);
     assert_eq!(bench.backend.next_deadline(), None);
