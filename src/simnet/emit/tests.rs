@@ -34,7 +34,7 @@ fn port_unreachable_quotes_the_ttl_that_a_router_left() {
     for capture in [captures::PORT_UNREACHABLE4, captures::PORT_UNREACHABLE6] {
         let [request, theirs] = captures::exactly(capture);
         let mut request = read(request);
-        request.decrement_ttl();
+        request.set_ttl(request.ttl - 1);
         assert_eq!(
             comparable(answer(&request, ErrorKind::PortUnreachable, &theirs)),
             comparable(theirs)
@@ -366,6 +366,56 @@ fn no_error_is_sent_to_or_about_more_than_one_host() {
     for (src, dst) in cases {
         let packet = handmade::ip(src.parse().unwrap(), dst.parse().unwrap(), ip::UDP, &[], &[0; 8]);
         assert!(!may_be_answered(&read(packet)), "{src} to {dst}");
+    }
+}
+
+#[test]
+fn resets_follow_rfc_9293() {
+    // Section 3.10.7.1: to a segment with ACK, <SEQ=SEG.ACK><CTL=RST>; to another, <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>, where
+    // SYN and FIN count as one each. To a reset, nothing.
+    let cases = [
+        (Flags::SYN, Some((0, 0x1001, Flags::RST.and(Flags::ACK)))),
+        (Flags::FIN, Some((0, 0x1001, Flags::RST.and(Flags::ACK)))),
+        (
+            Flags::SYN.and(Flags::FIN),
+            Some((0, 0x1002, Flags::RST.and(Flags::ACK))),
+        ),
+        (Flags::ACK, Some((0x2000, 0, Flags::RST))),
+        (Flags::FIN.and(Flags::ACK), Some((0x2000, 0, Flags::RST))),
+        (Flags::RST, None),
+        (Flags::RST.and(Flags::ACK), None),
+    ];
+    for (flags, expected) in cases {
+        for (src, dst) in [(HOST4, TARGET4), (HOST6, TARGET6)] {
+            let segment = read(testing::tcp(src, dst, segment_with(flags.bits())));
+            let reset = reset_for(&segment, 61);
+            assert_eq!(
+                reset.map(|reset| (reset.seq, reset.ack, reset.flags)),
+                expected,
+                "{flags:?}"
+            );
+            if let Some(reset) = reset {
+                assert_eq!((reset.addrs, reset.ttl), (segment.addrs.reversed(), 61));
+                assert_eq!((reset.src_port, reset.dst_port), (81, 50_000));
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_segments_are_not_reset() {
+    let mut bytes = testing::tcp(HOST4, TARGET4, segment_with(Flags::SYN.bits()));
+    bytes[24] ^= 1;
+    assert!(reset_for(&read(bytes), 64).is_none());
+}
+
+fn segment_with(flags: u8) -> handmade::Tcp {
+    handmade::Tcp {
+        src_port: 50_000,
+        dst_port: 81,
+        seq: 0x1000,
+        ack: 0x2000,
+        flags,
     }
 }
 
