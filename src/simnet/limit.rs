@@ -77,7 +77,7 @@ mod tests {
     }
 
     const START: Mono = Mono::from_nanos(1_000_000_007);
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     #[test]
     fn ten_a_minute_pass_five_at_once_and_then_one_every_six_seconds() {

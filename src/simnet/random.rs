@@ -1,8 +1,8 @@
 //! Randomness with a seed: a stream per element, and the named distributions of jitter.
 //!
 //! The same seed must give the same network on every machine and after every build, and an element more or less must not change what
-//! the others draw. So each element has a ChaCha8 stream of its own, whose key is made of the seed and of a hash of the element's name:
-//! key = seed (8 bytes, little-endian), SipHash-1-3-128 of the name under the key (seed, 0) (16 bytes), zeros (8 bytes). Streams of
+//! the others draw. So each element has a `ChaCha8` stream of its own, whose key is made of the seed and of a hash of the element's name:
+//! key = seed (8 bytes, little-endian), `SipHash-1-3-128` of the name under the key (seed, 0) (16 bytes), zeros (8 bytes). Streams of
 //! different keys are independent as far as anybody knows. The order in which they are made does not matter.
 //!
 //! Parameters out of range are refused when a topology is read. Here they are harmless all the same: what is no number, or negative, is
@@ -44,7 +44,6 @@ pub(super) fn chance(share: f64, random: &mut Stream) -> bool {
 /// Draws a delay, from 0 to [`LONGEST`].
 pub(super) fn draw(jitter: &Jitter, random: &mut Stream) -> Duration {
     let seconds = match *jitter {
-        Jitter::None => 0.0,
         Jitter::Uniform(most) => most.0.as_secs_f64() * sample(StandardUniform, random),
         Jitter::Exponential(mean) => mean.0.as_secs_f64() * sample(Exp1, random),
         Jitter::Normal(deviation) => deviation.0.as_secs_f64() * sample(StandardNormal, random).abs(),
@@ -54,7 +53,7 @@ pub(super) fn draw(jitter: &Jitter, random: &mut Stream) -> Duration {
             (scale.0.as_secs_f64() * pareto_excess(shape, random)).min(most.0.as_secs_f64())
         }
         Jitter::Bimodal { by, share } if chance(share, random) => by.0.as_secs_f64(),
-        Jitter::Bimodal { .. } => 0.0,
+        Jitter::Bimodal { .. } | Jitter::None => 0.0,
     };
     delay(seconds)
 }

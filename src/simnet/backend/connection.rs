@@ -2,7 +2,8 @@
 //!
 //! Just enough for `connect()`, `write()` and `close()` on the other side. Order of checks and answers are those of
 //! `tcp_validate_incoming` and `tcp_rcv_state_process` of Linux, less what makes no difference to a prober: data out of order is not
-//! kept but acknowledged as missing, nothing is delayed, PAWS is not applied, and a lost FIN of this side is not repeated.
+//! kept but acknowledged as missing, nothing is delayed, segments carry no timestamps, PAWS is not applied, and a lost FIN of this
+//! side is not repeated.
 
 use super::half_open::HalfOpen;
 use super::oow::AckLimit;
@@ -59,9 +60,10 @@ impl Connection {
             (false, false) => {}
         }
         if !fits {
-            return match self.ack_limit.allows(now, segment) {
-                true => Reaction::Ack,
-                false => Reaction::Nothing,
+            return if self.ack_limit.allows(now, segment) {
+                Reaction::Ack
+            } else {
+                Reaction::Nothing
             };
         }
         if !has(Flags::ACK) {
@@ -102,9 +104,10 @@ impl Connection {
     }
 
     fn challenge(&mut self, now: Mono) -> Reaction {
-        match self.ack_limit.allows_challenge(now) {
-            true => Reaction::Ack,
-            false => Reaction::Nothing,
+        if self.ack_limit.allows_challenge(now) {
+            Reaction::Ack
+        } else {
+            Reaction::Nothing
         }
     }
 }

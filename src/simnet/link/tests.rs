@@ -201,6 +201,25 @@ fn held_up_packets_come_out_later_by_as_much_and_nobody_waits_for_them() {
 }
 
 #[test]
+fn the_duplicate_of_a_held_up_packet_is_not_out_before_it() {
+    let mut pipe = pipe(&LinkSettings {
+        jitter: Some(Jitter::Uniform(span(5_000))),
+        duplicate: Some(1.0),
+        reorder: Some(Reorder {
+            share: 1.0,
+            by: span(10_000),
+        }),
+        ..LinkSettings::default()
+    });
+    for (_, fate) in carried(&mut pipe) {
+        assert!(
+            matches!(fate, Carried::Through { at, again: Some(again) } if again >= at),
+            "{fate:?}"
+        );
+    }
+}
+
+#[test]
 fn a_delay_that_shrinks_bunches_later_packets_behind_earlier_ones() {
     let with = |delay| LinkSettings {
         delay: Some(delay),

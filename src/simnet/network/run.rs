@@ -15,6 +15,7 @@ use super::agenda::What;
 use super::flights::{Flight, FlightId};
 use super::{Arrived, Network, Place};
 use crate::units::Mono;
+use crate::wire::Family;
 
 impl Network {
     /// Does all that is due by `now`.
@@ -212,7 +213,7 @@ impl Network {
             Place::Router(router) if flight.hops > 0 => {
                 self.routers[router].handle_too_big(self.now, &flight.packet, mtu, &mut self.outbox)
             }
-            _ => !is_v4_with_df(&flight.packet),
+            _ => flight.packet.addrs.family() == Family::V6 || flight.packet.may_be_fragmented(),
         }
     }
 
@@ -372,10 +373,6 @@ enum Promptness {
     Prompt,
     /// After a stall, or once more because nobody acknowledged.
     Late,
-}
-
-fn is_v4_with_df(packet: &Packet) -> bool {
-    matches!(packet.bytes.as_slice(), [first, _, _, _, _, _, flags, ..] if first >> 4 == 4 && flags & 0x40 != 0)
 }
 
 /// A delay that a user would notice among delays of a local network, and that jitter of a healthy one does not reach.

@@ -188,7 +188,7 @@ fn a_stream_is_its_seed_and_its_name_and_nothing_else() {
 }
 
 /// The expected words are of an implementation of `SipHash` and `ChaCha` in Python after their papers, which was held against the
-/// published vectors of SipHash-2-4-128 and ChaCha8.
+/// published vectors of `SipHash-2-4-128` and `ChaCha8`.
 #[test]
 fn a_stream_is_the_same_on_every_machine_and_after_every_build() {
     let expected = [
