@@ -221,7 +221,7 @@ mod tests {
             let is_bad = |probe: &str| members.iter().any(|member| probe.split(':').next() == Some(member));
             for expected in &topology.expectations {
                 let is_clean =
-                    expected.answer == AnswerKind::Reply && expected.loss == [0.0; 2] && expected.spikes == [0.0; 2];
+                    expected.answer == AnswerKind::Reply && expected.loss[1] <= 0.0 && expected.spikes[1] <= 0.0;
                 let is_backend = topology
                     .backends
                     .iter()

@@ -167,7 +167,7 @@ fn given_name(element: &DeValue<'_>) -> Option<String> {
     let name = text("name").or_else(|| text("probe")).map(str::to_owned);
     name.or_else(|| {
         let ends = table.get("between")?.get_ref().as_array()?;
-        let [a, b] = [ends.get(0)?, ends.get(1)?].map(|end| end.get_ref().as_str());
+        let [a, b] = [ends.first()?, ends.get(1)?].map(|end| end.get_ref().as_str());
         Some(format!("{}-{}", a?, b?))
     })
     .map(|name| name.chars().take(MAX_NAME_SHOWN).collect::<String>())

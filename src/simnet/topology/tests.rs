@@ -292,13 +292,13 @@ fn the_place_of_a_fault_is_the_line_and_column_of_the_value() {
 fn faults_are_told_together_in_the_order_of_the_file_and_ten_at_most() {
     let faulty = WHOLE
         .replace("loss = 0.01", "loss = 1.5")
-        .replace("cost = 3", "cost = 0");
+        .replace("label = 16001", "label = 1048576");
     let said = Topology::read(&faulty).unwrap_err().to_string();
     let [first, second] = said.lines().collect::<Vec<_>>()[..] else {
         panic!("{said}");
     };
     assert!(
-        first.contains("1.5 is no share") && second.contains("a cost of 0"),
+        first.contains("more than 20 bits") && second.contains("1.5 is no share"),
         "{said}"
     );
     let expectation = "\n[[expect]]\nprobe = \"nobody\"\nanswer = \"reply\"\n";
@@ -313,9 +313,9 @@ fn faults_are_told_together_in_the_order_of_the_file_and_ten_at_most() {
 fn a_file_cannot_ask_for_more_than_a_machine_has() {
     let text = "#".repeat((1 << 20) + 1);
     assert_eq!(Topology::read(&text).unwrap_err(), TopologyError::TooLarge);
-    let groups: String = (0..11)
-        .map(|group| format!("[[backend]]\nname = \"g{group}_\"\naddresses = [\"10.1{group}.0.0\"]\ncount = 10000\n"))
-        .collect();
+    let group = |nth: u8| format!("[[backend]]\nname = \"g{nth}_\"\naddresses = [\"10.1{nth}.0.0\"]\ncount = 10000\n");
+    let groups: Vec<String> = (0..11).map(group).collect();
+    let groups = groups.concat();
     let said = Topology::read(&(WHOLE.to_owned() + &groups)).unwrap_err().to_string();
     assert!(said.contains("the most is 100000"), "{said}");
     let events = "[[event]]\non = [\"app\"]\nbackend = { off = true }\n".repeat(5_000);

@@ -98,8 +98,7 @@ impl Names {
         for (index, link) in topology.links.iter().enumerate() {
             let place = links.item(index);
             let [a, b] = &link.between;
-            let between = place.key("between");
-            let Some(size) = self.link_size(link, &between, problems) else {
+            let Some(size) = self.link_size(link, &place.key("between"), problems) else {
                 continue;
             };
             let ends = self.member_ends(link, size);
@@ -108,29 +107,34 @@ impl Names {
                 self.add_given(name, Kind::Link(size), &place.key("name"), problems);
             } else {
                 if has_group {
-                    self.add(&format!("{a}-{b}"), Kind::Link(size), &between, problems);
+                    self.add(&format!("{a}-{b}"), Kind::Link(size), &place.key("between"), problems);
                 }
-                for (a, b) in &ends {
-                    let sorted = if a < b {
-                        (a.clone(), b.clone())
-                    } else {
-                        (b.clone(), a.clone())
-                    };
-                    if unnamed.insert(sorted) {
-                        self.add(&format!("{a}-{b}"), Kind::Link(1), &between, problems);
-                    } else {
-                        problems.add(
-                            &between,
-                            &format!("{a} and {b} have a link without a name already; give this one a `name`"),
-                        );
-                    }
-                }
+                self.add_unnamed(&ends, &mut unnamed, &place.key("between"), problems);
             }
             for (a, b) in ends {
                 self.add_ends(a, b, 1);
             }
             if has_group {
                 self.add_ends(a.clone(), b.clone(), size);
+            }
+        }
+    }
+
+    /// Names links after their ends, of which there may be one each.
+    fn add_unnamed(
+        &mut self,
+        ends: &[(String, String)],
+        unnamed: &mut HashSet<(String, String)>,
+        place: &Place<'_>,
+        problems: &mut Problems<'_>,
+    ) {
+        for (a, b) in ends {
+            let sorted = (a.min(b).clone(), a.max(b).clone());
+            if unnamed.insert(sorted) {
+                self.add(&format!("{a}-{b}"), Kind::Link(1), place, problems);
+            } else {
+                let what = format!("{a} and {b} have a link without a name already; give this one a `name`");
+                problems.add(place, &what);
             }
         }
     }

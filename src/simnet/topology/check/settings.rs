@@ -83,32 +83,41 @@ fn check_icmp_limit(limit: Option<IcmpLimit>, place: &Place<'_>, problems: &mut 
 }
 
 fn check_jitter(jitter: Option<Jitter>, place: &Place<'_>, problems: &mut Problems<'_>) {
-    let (kind, spans, numbers): (&str, &[(&str, Span)], &[(&str, f64)]) = match &jitter {
-        None | Some(Jitter::None) => return,
-        Some(Jitter::Uniform(span)) => return check_span(Some(*span), &place.key("uniform"), problems),
-        Some(Jitter::Exponential(span)) => return check_span(Some(*span), &place.key("exponential"), problems),
-        Some(Jitter::Normal(span)) => return check_span(Some(*span), &place.key("normal"), problems),
-        Some(Jitter::Lognormal { median, sigma }) => ("lognormal", &[("median", *median)], &[("sigma", *sigma)]),
-        Some(Jitter::Gamma { mean, shape }) => ("gamma", &[("mean", *mean)], &[("shape", *shape)]),
-        Some(Jitter::Pareto { scale, shape, most }) => {
-            ("pareto", &[("scale", *scale), ("most", *most)], &[("shape", *shape)])
+    let Some(jitter) = jitter else { return };
+    match jitter {
+        Jitter::None => {}
+        Jitter::Uniform(span) => check_span(Some(span), &place.key("uniform"), problems),
+        Jitter::Exponential(span) => check_span(Some(span), &place.key("exponential"), problems),
+        Jitter::Normal(span) => check_span(Some(span), &place.key("normal"), problems),
+        Jitter::Lognormal { median, sigma } => {
+            let place = place.key("lognormal");
+            check_span(Some(median), &place.key("median"), problems);
+            check_parameter(sigma, &place.key("sigma"), problems);
         }
-        Some(Jitter::Bimodal { by, share }) => {
+        Jitter::Gamma { mean, shape } => {
+            let place = place.key("gamma");
+            check_span(Some(mean), &place.key("mean"), problems);
+            check_parameter(shape, &place.key("shape"), problems);
+        }
+        Jitter::Pareto { scale, shape, most } => {
+            let place = place.key("pareto");
+            check_span(Some(scale), &place.key("scale"), problems);
+            check_span(Some(most), &place.key("most"), problems);
+            check_parameter(shape, &place.key("shape"), problems);
+        }
+        Jitter::Bimodal { by, share } => {
             let place = place.key("bimodal");
-            check_share(Some(*share), &place.key("share"), problems);
-            return check_span(Some(*by), &place.key("by"), problems);
+            check_span(Some(by), &place.key("by"), problems);
+            check_share(Some(share), &place.key("share"), problems);
         }
-    };
-    let place = place.key(kind);
-    for (key, span) in spans {
-        check_span(Some(*span), &place.key(key), problems);
     }
-    for (key, number) in numbers {
-        let holds = (MIN_PARAMETER..=MAX_PARAMETER).contains(number);
-        problems.expect(holds, &place.key(key), || {
-            format!("{number} is out of range; write a number from {MIN_PARAMETER} to {MAX_PARAMETER}")
-        });
-    }
+}
+
+fn check_parameter(number: f64, place: &Place<'_>, problems: &mut Problems<'_>) {
+    let holds = (MIN_PARAMETER..=MAX_PARAMETER).contains(&number);
+    problems.expect(holds, place, || {
+        format!("{number} is out of range; write a number from {MIN_PARAMETER} to {MAX_PARAMETER}")
+    });
 }
 
 /// More at once is no limit.
