@@ -26,6 +26,7 @@ mod packet;
 mod random;
 mod router;
 mod routes;
+pub mod stories;
 mod timeline;
 pub mod topology;
 

@@ -1,7 +1,7 @@
 //! Backends of a topology file.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ pub struct Backend {
     pub name: String,
     /// Its addresses, at most one of each family; in a group, those of the first, and the others follow one by one.
     pub addresses: Vec<IpAddr>,
-    /// How many there are: 1, which is no group.
+    /// How many there are; where absent it is no group, and has no number behind its name.
     pub count: Option<u16>,
     /// How it behaves.
     #[serde(default)]
@@ -31,10 +31,10 @@ impl Backend {
         self.count.map_or(1, usize::from)
     }
 
-    /// Whether it stands for several.
+    /// Whether it stands for members, if only for one.
     #[must_use]
-    pub fn is_group(&self) -> bool {
-        self.size() > 1
+    pub const fn is_group(&self) -> bool {
+        self.count.is_some()
     }
 
     /// The names of all that it stands for.
@@ -46,20 +46,6 @@ impl Backend {
                 self.name.clone()
             }
         })
-    }
-}
-
-/// The address of the member of a group that comes so many after the first; `None` past the last address there is.
-pub(in crate::simnet) fn address_of_member(first: IpAddr, after: usize) -> Option<IpAddr> {
-    match first {
-        IpAddr::V4(v4) => {
-            let bits = v4.to_bits().checked_add(u32::try_from(after).ok()?)?;
-            Some(Ipv4Addr::from_bits(bits).into())
-        }
-        IpAddr::V6(v6) => {
-            let bits = v6.to_bits().checked_add(u128::try_from(after).ok()?)?;
-            Some(Ipv6Addr::from_bits(bits).into())
-        }
     }
 }
 

@@ -65,7 +65,6 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use toml::de::DeTable;
 
-pub(in crate::simnet) use backend::address_of_member;
 use problems::Problems;
 
 pub use backend::{AcceptQueue, Backend, BackendSettings, Echo, HalfOpen, Port, Stall, SynLimit, Within};

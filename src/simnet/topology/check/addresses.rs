@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::super::expand::address_after;
 use super::super::problems::{Place, Problems};
-use super::super::{Backend, Topology, address_of_member};
+use super::super::{Backend, Topology};
 
 /// All addresses of a network.
 #[derive(Debug, Default)]
@@ -13,30 +14,49 @@ pub(super) struct Addresses<'t> {
     has_ipv6: bool,
 }
 
+/// Who has some addresses.
+struct Owner<'a, 't> {
+    name: &'t str,
+    addresses: &'t [IpAddr],
+    /// How many members of a group follow the first.
+    others: u16,
+    place: &'a Place<'a>,
+}
+
 impl<'t> Addresses<'t> {
     /// Collects those of a network; adds those that are no good or there twice.
     pub(super) fn collect(topology: &'t Topology, problems: &mut Problems<'_>) -> Self {
         let mut all = Self::default();
         let host = Place::root("host");
-        let host_addresses = &topology.host.addresses;
-        all.own("host", host_addresses, 1, (&host.key("addresses"), problems));
+        let owner = Owner {
+            name: "host",
+            addresses: &topology.host.addresses,
+            others: 0,
+            place: &host.key("addresses"),
+        };
+        all.add(&owner, problems);
         let routers = Place::root("router");
         for (index, router) in topology.routers.iter().enumerate() {
             let place = routers.item(index);
-            all.own(&router.name, &router.addresses, 1, (&place.key("addresses"), problems));
+            let owner = Owner {
+                name: &router.name,
+                addresses: &router.addresses,
+                others: 0,
+                place: &place.key("addresses"),
+            };
+            all.add(&owner, problems);
         }
         let backends = Place::root("backend");
         for (index, backend) in topology.backends.iter().enumerate() {
             let place = backends.item(index);
-            let place = place.key("addresses");
-            let Backend { name, addresses, .. } = backend;
-            all.own(name, addresses, backend.size(), (&place, problems));
-            for address in addresses {
-                let can_be_probed = host_addresses.iter().any(|host| host.is_ipv4() == address.is_ipv4());
-                problems.expect(can_be_probed, &place, || {
-                    format!("the host has no address of the family of {address}; add one to [host], or leave this out")
-                });
-            }
+            let owner = Owner {
+                name: &backend.name,
+                addresses: &backend.addresses,
+                others: backend.count.map_or(0, |count| count.saturating_sub(1)),
+                place: &place.key("addresses"),
+            };
+            all.add(&owner, problems);
+            check_host_has_families(topology, &owner, problems);
         }
         all
     }
@@ -51,32 +71,41 @@ impl<'t> Addresses<'t> {
         self.has_ipv6
     }
 
-    fn own(&mut self, name: &'t str, addresses: &[IpAddr], size: usize, report: (&Place<'_>, &mut Problems<'_>)) {
-        let (place, problems) = report;
-        problems.expect(!addresses.is_empty(), place, || {
+    fn add(&mut self, owner: &Owner<'_, 't>, problems: &mut Problems<'_>) {
+        problems.expect(!owner.addresses.is_empty(), owner.place, || {
             "no address; give one, or one of each family".to_owned()
         });
-        one_of_each_family(addresses, place, problems);
-        for (index, first) in addresses.iter().enumerate() {
-            let place = place.item(index);
+        one_of_each_family(owner.addresses, owner.place, problems);
+        for (index, first) in owner.addresses.iter().enumerate() {
+            let place = owner.place.item(index);
             self.has_ipv6 |= first.is_ipv6();
-            let last = address_of_member(*first, size - 1);
-            let ends = [Some(*first), last];
+            let ends = [Some(*first), address_after(*first, owner.others)];
             if !ends.iter().all(|end| end.is_some_and(is_unicast)) {
-                problems.add(&place, &not_unicast(*first, size));
+                problems.add(&place, &not_unicast(*first, owner.others));
                 continue;
             }
-            let twice = (0..size)
-                .filter_map(|member| address_of_member(*first, member))
-                .filter_map(|address| Some((address, self.owners.insert(address, name)?)))
-                .next();
-            if let Some((address, owner)) = twice {
-                problems.add(
-                    &place,
-                    &format!("{address} is an address of {owner} already; give each its own"),
-                );
+            let mut taken = None;
+            for address in (0..=owner.others).filter_map(|nth| address_after(*first, nth)) {
+                let before = self.owners.insert(address, owner.name);
+                taken = taken.or(before.map(|before| (address, before)));
+            }
+            if let Some((address, before)) = taken {
+                let what = format!("{address} is an address of {before} already; give each its own");
+                problems.add(&place, &what);
             }
         }
+    }
+}
+
+/// A backend that the host has no address to probe from is a slip.
+fn check_host_has_families(topology: &Topology, backend: &Owner<'_, '_>, problems: &mut Problems<'_>) {
+    for address in backend.addresses {
+        let mut ours = topology.host.addresses.iter();
+        problems.expect(
+            ours.any(|own| own.is_ipv4() == address.is_ipv4()),
+            backend.place,
+            || format!("the host has no address of the family of {address}; add one to [host], or leave this out"),
+        );
     }
 }
 
@@ -98,11 +127,11 @@ pub(super) fn is_unicast(address: IpAddr) -> bool {
 }
 
 /// Why the addresses of a node cannot be.
-pub(super) fn not_unicast(first: IpAddr, size: usize) -> String {
-    let what = if size == 1 {
+pub(super) fn not_unicast(first: IpAddr, others: u16) -> String {
+    let what = if others == 0 {
         format!("{first} is no address")
     } else {
-        format!("{size} addresses from {first} on are not all addresses")
+        format!("{first} and the {others} after it are not all addresses")
     };
     format!("{what} of a single node; use private ones, such as 10.10.1.11 or fd00:10:1::11")
 }

@@ -103,10 +103,11 @@ impl Names {
                 continue;
             };
             let ends = self.member_ends(link, size);
+            let has_group = ends.first().is_some_and(|first| (&first.0, &first.1) != (a, b));
             if let Some(name) = &link.name {
                 self.add_given(name, Kind::Link(size), &place.key("name"), problems);
             } else {
-                if size > 1 {
+                if has_group {
                     self.add(&format!("{a}-{b}"), Kind::Link(size), &between, problems);
                 }
                 for (a, b) in &ends {
@@ -128,7 +129,7 @@ impl Names {
             for (a, b) in ends {
                 self.add_ends(a, b, 1);
             }
-            if size > 1 {
+            if has_group {
                 self.add_ends(a.clone(), b.clone(), size);
             }
         }

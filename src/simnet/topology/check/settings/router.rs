@@ -21,7 +21,7 @@ pub(in super::super) fn check(
     let others = settings.answers_from.as_deref().unwrap_or_default();
     one_of_each_family(others, &from, problems);
     for (index, address) in others.iter().enumerate() {
-        problems.expect(is_unicast(*address), &from.item(index), || not_unicast(*address, 1));
+        problems.expect(is_unicast(*address), &from.item(index), || not_unicast(*address, 0));
     }
     check_labels(
         settings.mpls.as_deref().unwrap_or_default(),
