@@ -9,6 +9,7 @@
 //! The wall clock is virtual time plus an offset, which may be stepped at any moment, as an administrator or a first NTP answer does.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::receive_queue::ReceiveQueue;
 use crate::clock::Reading;
@@ -55,7 +56,7 @@ impl Host {
         Reading {
             mono: now,
             wall: self.wall(now),
-            spread: std::time::Duration::ZERO,
+            spread: Duration::ZERO,
         }
     }
 
@@ -124,11 +125,6 @@ impl Host {
             Proto::Icmp => &mut self.icmp,
             Proto::Tcp => &mut self.tcp,
         }
-    }
-
-    /// Whether nothing waits to be read.
-    pub(super) fn is_idle(&self) -> bool {
-        self.icmp.is_empty() && self.tcp.is_empty()
     }
 
     /// Bytes on the heap.

@@ -65,16 +65,56 @@ impl ReceiveQueue {
         std::mem::replace(&mut self.dropped, 0)
     }
 
-    /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         let buffers = self.waiting.iter().map(|packet| &packet.bytes).chain(&self.spare);
         self.waiting.capacity() * size_of::<Received>()
             + self.spare.capacity() * size_of::<Vec<u8>>()
             + buffers.map(Vec::capacity).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simnet::Cause;
+    use crate::units::Mono;
+
+    fn arrival(serial: u64) -> Delivery {
+        let moment = Mono::from_nanos(serial);
+        Delivery {
+            due: moment,
+            cause: Cause {
+                serial,
+                sent_at: moment,
+            },
+        }
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_counted_once() {
+        let mut queue = ReceiveQueue::new(2);
+        for serial in 0..5 {
+            queue.push(&mut vec![7; 60], arrival(serial), Wall::from_nanos(serial));
+        }
+        assert_eq!((queue.take_drops(), queue.take_drops()), (3, 0));
+        let kept: Vec<u64> = std::iter::from_fn(|| queue.pop())
+            .map(|packet| packet.delivery.cause.serial)
+            .collect();
+        assert_eq!(kept, [0, 1], "the oldest stay, as in a socket's queue");
+    }
+
+    #[test]
+    fn buffers_are_used_again() {
+        let mut queue = ReceiveQueue::new(8);
+        let mut incoming = Vec::new();
+        for serial in 0..100 {
+            incoming.resize(60, 7);
+            queue.push(&mut incoming, arrival(serial), Wall::default());
+            let packet = queue.pop().unwrap();
+            queue.recycle(packet.bytes);
+        }
+        // One in the queue, one at the caller's.
+        assert!(queue.spare.len() <= 2, "{} buffers", queue.spare.len());
     }
 }
