@@ -7,14 +7,14 @@ use rand_chacha::ChaCha8Rng;
 use super::topology::Jitter;
 
 /// A random stream of one element's own.
-pub(crate) type Stream = ChaCha8Rng;
+pub(super) type Stream = ChaCha8Rng;
 
 /// The stream of the element called `name` in a network with this seed. Streams of different names are independent.
-pub(crate) fn stream(_seed: u64, _name: &str) -> Stream {
+pub(super) fn stream(_seed: u64, _name: &str) -> Stream {
     unimplemented!()
 }
 
 /// Draws a delay.
-pub(crate) fn draw(_jitter: &Jitter, _random: &mut Stream) -> Duration {
+pub(super) fn draw(_jitter: &Jitter, _random: &mut Stream) -> Duration {
     unimplemented!()
 }
