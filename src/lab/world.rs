@@ -15,7 +15,7 @@ mod turn;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rand::Rng as _;
+use rand::{Rng as _, RngExt as _};
 
 pub use self::options::WorldOptions;
 use super::host::{Host, receiver, write_reset};
@@ -66,7 +66,7 @@ pub struct Noise {
     pub receive_drops: u64,
     /// Send stamps withheld.
     pub tx_stamps_lost: u64,
-    /// RSTs to SYN-ACKs for which there was no socket.
+    /// RSTs that left for SYN-ACKs for which there was no socket.
     pub resets: u64,
     /// Steps of the wall clock that were noticed.
     pub clock_steps: u32,
@@ -269,7 +269,7 @@ impl World {
             let Some(proto) = receiver(&self.incoming) else {
                 continue;
             };
-            if write_reset(&self.incoming, &mut self.reset) {
+            if write_reset(&self.incoming, &mut self.reset) && !self.happens(self.options.reset_loss) {
                 self.noise.resets += 1;
                 self.network.handle_packet(self.now, &self.reset);
             }
@@ -277,6 +277,11 @@ impl World {
             self.host.queue(proto).push(&mut self.incoming, delivery, stamp);
             self.wake_up();
         }
+    }
+
+    /// Whether something happens that happens in this share of cases.
+    fn happens(&mut self, share: f64) -> bool {
+        share > 0.0 && self.random.random_bool(share.min(1.0))
     }
 }
 

@@ -27,6 +27,8 @@ pub struct WorldOptions {
     pub wake_up_lateness: Jitter,
     /// Share of send stamps that never come back: 0.
     pub tx_stamp_loss: f64,
+    /// Share of this host's RSTs that never leave it, as where a local firewall drops those of ports that it knows nothing of: 0.
+    pub reset_loss: f64,
     /// Whether to keep RTTs as user space sees them, next to the kernel's: `false`.
     pub user_rtt: bool,
 }
@@ -53,6 +55,7 @@ impl Default for WorldOptions {
             receive_queue: 10_000,
             wake_up_lateness: Jitter::None,
             tx_stamp_loss: 0.0,
+            reset_loss: 0.0,
             user_rtt: false,
         }
     }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rand::RngExt as _;
-
 use super::World;
 use crate::clock::ClockEpoch;
 use crate::engine::{Arrival, Codec, Due, Ident, Ignored, Match, Measured, Prober};
@@ -131,8 +129,7 @@ impl World {
 
     /// Gives the prober the send stamp of a probe that has just entered the network.
     fn stamp(&mut self, due: Due) {
-        let loss = self.options.tx_stamp_loss;
-        if loss > 0.0 && self.random.random_bool(loss.min(1.0)) {
+        if self.happens(self.options.tx_stamp_loss) {
             self.noise.tx_stamps_lost += 1;
         } else {
             let stamp = self.host.wall(self.now);
