@@ -147,10 +147,10 @@ impl World {
         id
     }
 
-    /// Lets time pass up to `end`. The observer is given each event as it happens, and with an answer the true round trip of its
+    /// Lets time pass up to `end`, without what happens at that moment itself. The observer is given each event as it happens, and with an answer the true round trip of its
     /// packet: from the moment a probe entered the network to that when its answer had reached this host.
     pub fn run_until(&mut self, end: Mono, mut observer: impl FnMut(&Event, Option<Rtt>)) {
-        while let Some(next) = self.next_moment().filter(|&at| at <= end) {
+        while let Some(next) = self.next_moment().filter(|&at| at < end) {
             self.now = self.now.max(next);
             self.take_in();
             if self.next_turn().is_some_and(|at| at <= self.now) {
