@@ -15,7 +15,6 @@
 //! The file format is that of [`topology`]; every file also says what is true of its network, which is what tests compare with.
 
 mod backend;
-mod backend_tcp;
 mod emit;
 mod icmp_limit;
 mod ledger;

@@ -30,12 +30,25 @@ pub(super) struct Packet {
 }
 
 impl Packet {
-    /// Reads the headers of `bytes`.
-    pub(super) fn read(bytes: Vec<u8>, cause: Cause) -> Result<Self, (Malformed, Vec<u8>)> {
-        let (addrs, protocol, ttl, transport_at) = match ip::parse(&bytes) {
-            Ok(read) => (read.addrs, read.protocol, read.ttl, offset_in(&bytes, read.payload)),
+    /// Reads the headers of `bytes` and cuts off what follows the end that they claim.
+    ///
+    /// # Errors
+    /// Why it can't be read, and the bytes for their next use. A fragment other than the first is no packet here.
+    pub(super) fn read(mut bytes: Vec<u8>, cause: Cause) -> Result<Self, (Malformed, Vec<u8>)> {
+        let (addrs, protocol, ttl, transport_at, end) = match ip::parse(&bytes) {
+            Ok(read) => {
+                let transport_at = offset_in(&bytes, read.payload);
+                (
+                    read.addrs,
+                    read.protocol,
+                    read.ttl,
+                    transport_at,
+                    transport_at + read.payload.len(),
+                )
+            }
             Err(why) => return Err((why, bytes)),
         };
+        bytes.truncate(end);
         let flow = flow_hash(&bytes, addrs, protocol, transport_at);
         Ok(Self {
             bytes,
@@ -52,6 +65,42 @@ impl Packet {
     pub(super) fn transport(&self) -> &[u8] {
         self.bytes.get(self.transport_at..).unwrap_or_default()
     }
+
+    /// Type of service, or traffic class.
+    pub(super) fn traffic_class(&self) -> u8 {
+        match (self.addrs, self.bytes.as_slice()) {
+            (AddrPair::V4 { .. }, [_, tos, ..]) => *tos,
+            (AddrPair::V6 { .. }, [high, low, ..]) => high << 4 | low >> 4,
+            (_, _) => 0,
+        }
+    }
+
+    /// Takes one from the TTL, in the bytes too. Over IPv4 the header checksum is updated, not computed anew (RFC 1624), so that one
+    /// that arrived wrong stays wrong. At 0 it stays: the caller has looked.
+    pub(super) fn decrement_ttl(&mut self) {
+        self.ttl = self.ttl.saturating_sub(1);
+        match (self.addrs, self.bytes.as_mut_slice()) {
+            (AddrPair::V4 { .. }, [_, _, _, _, _, _, _, _, ttl, protocol, high, low, ..]) => {
+                let before = u16::from_be_bytes([*ttl, *protocol]);
+                *ttl = self.ttl;
+                let after = u16::from_be_bytes([*ttl, *protocol]);
+                [*high, *low] = updated(u16::from_be_bytes([*high, *low]), before, after).to_be_bytes();
+            }
+            (AddrPair::V6 { .. }, [_, _, _, _, _, _, _, ttl, ..]) => *ttl = self.ttl,
+            (_, _) => {}
+        }
+    }
+}
+
+/// The checksum of data in which the word `before` became `after`: equation 3 of RFC 1624.
+fn updated(checksum: u16, before: u16, after: u16) -> u16 {
+    !add(add(!checksum, !before), after)
+}
+
+/// One's complement addition.
+fn add(a: u16, b: u16) -> u16 {
+    let (sum, carried) = a.overflowing_add(b);
+    sum.wrapping_add(u16::from(carried))
 }
 
 /// Where `part`, a slice of `whole`, begins.
