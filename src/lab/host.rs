@@ -170,9 +170,7 @@ pub(super) fn write_reset(packet: &[u8], out: &mut Vec<u8>) -> bool {
     // What the segment acknowledges is what its sender expects next: so it takes the RST for genuine.
     reset[4..8].copy_from_slice(&segment.ack.to_be_bytes());
     reset[12..14].copy_from_slice(&[DATA_OFFSET_5_WORDS, Flags::RST.bits()]);
-    let checksum = pseudo_header(header.addrs, ip::TCP, reset.len())
-        .and(reset)
-        .checksum();
+    let checksum = pseudo_header(header.addrs, ip::TCP, reset.len()).and(reset).checksum();
     reset[16..18].copy_from_slice(&checksum.to_be_bytes());
     ip::emit(front, header, tcp::HEADER_MIN_LEN).is_ok()
 }

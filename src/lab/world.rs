@@ -83,11 +83,7 @@ impl World {
         let mut random = random::stream(seed, "the prober's host");
         let key = CookieKey::new([random.next_u64(), random.next_u64()]);
         let ports = SourcePorts::new(options.source_ports(), options.flows);
-        let host = Host::new(
-            &topology.host.addresses,
-            options.packet.clone(),
-            options.receive_queue,
-        );
+        let host = Host::new(&topology.host.addresses, options.packet.clone(), options.receive_queue);
         Self {
             network: Network::new(topology, seed, Mono::default()),
             topology: topology.clone(),
@@ -287,6 +283,3 @@ impl World {
 
 /// The identifier of echo requests: nobody else sends any here.
 const IDENT: u16 = 0x4a17;
-
-#[cfg(test)]
-mod tests;

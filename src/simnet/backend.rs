@@ -169,7 +169,9 @@ impl Backend {
             Family::V4 => icmp::checksum_ok(packet.transport()),
             Family::V6 => icmp::v6_checksum_ok(packet.transport(), packet.addrs),
         };
-        let message = icmp::parse(packet.addrs.family(), packet.transport()).ok().filter(|_| intact);
+        let message = icmp::parse(packet.addrs.family(), packet.transport())
+            .ok()
+            .filter(|_| intact);
         let Some(message) = message else {
             return Taken::Dropped(DropReason::Malformed);
         };

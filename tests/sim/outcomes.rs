@@ -89,7 +89,11 @@ fn a_closed_port_is_refused_and_timed_apart() {
         assert_eq!(story.counts(id), all(|counts| counts.refused = PROBES));
         let summary = story.summary(id);
         assert_eq!(summary.rtt, None);
-        assert_eq!(summary.refused_rtt.unwrap().p50.as_nanos() / 100_000, 59, "lower edge of the cell of 6 ms");
+        assert_eq!(
+            summary.refused_rtt.unwrap().p50.as_nanos() / 100_000,
+            59,
+            "lower edge of the cell of 6 ms"
+        );
     }
 }
 

@@ -56,10 +56,7 @@ fn a_backend_is_probed_over_each_family_that_both_ends_have() {
     let v6 = row("app01", "fd00::11", None);
     assert_eq!(found(&BOTH, "app01"), [v4.clone(), v6]);
     assert_eq!(found(&BOTH[..1], "app01"), [v4]);
-    assert_eq!(
-        found(&BOTH[1..], "app01:8080"),
-        [row("app01", "fd00::11", Some(8080))]
-    );
+    assert_eq!(found(&BOTH[1..], "app01:8080"), [row("app01", "fd00::11", Some(8080))]);
 }
 
 #[test]
@@ -72,10 +69,7 @@ fn a_group_is_its_members_and_each_has_the_next_address() {
             row("web3", "10.10.3.0", None)
         ]
     );
-    assert_eq!(
-        found(&BOTH[1..], "web2:443"),
-        [row("web2", "fd00::1:0", Some(443))]
-    );
+    assert_eq!(found(&BOTH[1..], "web2:443"), [row("web2", "fd00::1:0", Some(443))]);
 }
 
 #[test]

@@ -40,9 +40,7 @@ impl World {
     pub(super) fn wake_up(&mut self) {
         if !self.woken {
             self.woken = true;
-            let at = self
-                .now
-                .after(draw(&self.options.wake_up_lateness, &mut self.random));
+            let at = self.now.after(draw(&self.options.wake_up_lateness, &mut self.random));
             self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
         }
     }
@@ -61,7 +59,9 @@ impl World {
             let Received { bytes, delivery, stamp } = packet;
             match read(&self.codec, &bytes, &self.prober) {
                 Ok(found) => {
-                    let Match { series, seq, answer, .. } = found;
+                    let Match {
+                        series, seq, answer, ..
+                    } = found;
                     let arrival = Arrival {
                         at: self.now,
                         epoch,

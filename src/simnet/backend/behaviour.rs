@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::topology::{
-    AcceptQueue, BackendSettings, Echo, HalfOpen, IcmpLimit, Jitter, Port, Stall, SynLimit,
-};
+use super::super::topology::{AcceptQueue, BackendSettings, Echo, HalfOpen, IcmpLimit, Jitter, Port, Stall, SynLimit};
 
 /// How a backend behaves just now.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,8 +4,8 @@
 //! `tcp_validate_incoming` and `tcp_rcv_state_process` of Linux, less what makes no difference to a prober: data out of order is not
 //! kept but acknowledged as missing, nothing is delayed, PAWS is not applied, and a lost FIN of this side is not repeated.
 
-use super::oow::AckLimit;
 use super::half_open::HalfOpen;
+use super::oow::AckLimit;
 use super::segment::{self, Peer, is_before};
 use crate::units::Mono;
 use crate::wire::tcp::{Flags, Segment};

@@ -14,8 +14,8 @@
 use std::time::Duration;
 
 use super::super::packet::Cause;
-use super::segment::{self, Peer};
 use super::oow::AckLimit;
+use super::segment::{self, Peer};
 use crate::units::Mono;
 use crate::wire::tcp::{Flags, Segment};
 
@@ -84,7 +84,11 @@ impl HalfOpen {
         if has(Flags::SYN) && segment.seq != self.peer_isn {
             return Meaning::Reset;
         }
-        if has(Flags::ACK) { Meaning::Complete } else { Meaning::Nothing }
+        if has(Flags::ACK) {
+            Meaning::Complete
+        } else {
+            Meaning::Nothing
+        }
     }
 
     /// How long until the timer runs out the next time (`tcp_reqsk_timeout`).
