@@ -29,7 +29,7 @@ mod routes;
 mod timeline;
 pub mod topology;
 
-pub use ledger::{DropReason, Ledger};
+pub use ledger::{DropReason, Element, ElementKind, Ledger, Share, Totals};
 pub use network::{Delivery, Network};
 pub use packet::Cause;
 pub use topology::Topology;

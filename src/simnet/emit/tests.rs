@@ -1,10 +1,9 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::simnet::packet::Cause;
-use crate::units::Mono;
+use crate::simnet::packet::testing::{self, HOST4, HOST6, ROUTER4, ROUTER6, TARGET4, TARGET6, assert_checksums, read};
 use crate::wire::icmp::Message;
 use crate::wire::{captures, handmade, icmp, quote, tcp};
 
@@ -451,23 +450,6 @@ fn comparable(bytes: Vec<u8>) -> Vec<u8> {
     packet.bytes
 }
 
-/// Both checksums, summed by hand.
-fn assert_checksums(packet: &Packet) {
-    let (src, dst) = (packet.addrs.src(), packet.addrs.dst());
-    if src.is_ipv4() {
-        assert_eq!(
-            handmade::checksum(&packet.bytes[..packet.transport_at]),
-            0,
-            "IPv4 header"
-        );
-    }
-    let transport = match packet.protocol {
-        ip::ICMP => handmade::checksum(packet.transport()),
-        protocol => handmade::checksum_with_addresses(src, dst, protocol, packet.transport()),
-    };
-    assert_eq!(transport, 0, "transport");
-}
-
 fn error(about: &Packet, kind: ErrorKind, quote: Quote, mpls: &[MplsLabel]) -> Vec<u8> {
     let from = match about.addrs.family() {
         Family::V4 => ROUTER4,
@@ -494,34 +476,7 @@ fn echo(family: Family, payload: usize) -> Packet {
 
 fn echo_of(family: Family, payload: &[u8]) -> Packet {
     read(match family {
-        Family::V4 => handmade::ip(
-            HOST4,
-            TARGET4,
-            ip::ICMP,
-            &[],
-            &handmade::icmp(8, 0, [0, 7, 0, 1], payload),
-        ),
-        Family::V6 => handmade::ip(
-            HOST6,
-            TARGET6,
-            ip::ICMPV6,
-            &[],
-            &handmade::icmp(128, 0, [0, 7, 0, 1], payload),
-        ),
+        Family::V4 => testing::echo(HOST4, TARGET4, payload),
+        Family::V6 => testing::echo(HOST6, TARGET6, payload),
     })
 }
-
-fn read(bytes: Vec<u8>) -> Packet {
-    let cause = Cause {
-        serial: 0,
-        sent_at: Mono::default(),
-    };
-    Packet::read(bytes, cause).expect("a packet")
-}
-
-const HOST4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-const ROUTER4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 254));
-const TARGET4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
-const HOST6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 1));
-const ROUTER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0xfe));
-const TARGET6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, 1));
