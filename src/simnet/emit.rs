@@ -16,7 +16,7 @@ use super::packet::Packet;
 use super::topology::{MplsLabel, Quote};
 use crate::wire::checksum::{Sum, pseudo_header};
 use crate::wire::ip::{self, IpHeader};
-use crate::wire::tcp::Flags;
+use crate::wire::tcp::{self, Flags};
 use crate::wire::{AddrPair, Family};
 
 /// What an ICMP error says, whatever the family.
@@ -243,6 +243,38 @@ pub(super) struct SynAckOptions {
     pub(super) timestamps: Option<(u32, u32)>,
     pub(super) sack_permitted: bool,
     pub(super) window_scale: Option<u8>,
+}
+
+/// The reset that refuses a segment: in the name of its destination, and never to another reset (`tcp_v4_send_reset`). `None` for
+/// what is no TCP segment that is whole and undamaged.
+pub(super) fn reset_for(packet: &Packet, ttl: u8) -> Option<Reply> {
+    let segment = tcp::parse(packet.transport()).ok()?;
+    let intact = packet.protocol == ip::TCP && packet.is_whole() && tcp::checksum_ok(packet.addrs, packet.transport());
+    if !intact || segment.flags.has(Flags::RST) {
+        return None;
+    }
+    // RFC 9293 section 3.10.7.1: SYN and FIN take a number each.
+    let taken = [Flags::SYN, Flags::FIN].map(|flag| u32::from(segment.flags.has(flag)));
+    let payload = u32::try_from(segment.payload.len()).unwrap_or_default();
+    let end = taken
+        .into_iter()
+        .fold(segment.seq.wrapping_add(payload), u32::wrapping_add);
+    let (seq, ack, flags) = if segment.flags.has(Flags::ACK) {
+        (segment.ack, 0, Flags::RST)
+    } else {
+        (0, end, Flags::RST.and(Flags::ACK))
+    };
+    Some(Reply {
+        addrs: packet.addrs.reversed(),
+        src_port: segment.dst_port,
+        dst_port: segment.src_port,
+        seq,
+        ack,
+        flags,
+        window: 0,
+        syn_ack_options: None,
+        ttl,
+    })
 }
 
 /// Writes a TCP segment.

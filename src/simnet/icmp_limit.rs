@@ -100,7 +100,7 @@ impl Bucket {
         let saved = self.saved.saturating_add(now.since(self.since)).min(rule.most);
         let left = saved.checked_sub(rule.every);
         self.saved = left.unwrap_or(saved);
-        self.since = now;
+        self.since = self.since.max(now);
         left.is_some()
     }
 }

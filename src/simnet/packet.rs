@@ -90,10 +90,10 @@ impl Packet {
         }
     }
 
-    /// Takes one from the TTL, in the bytes too. Over IPv4 the header checksum is updated, not computed anew (RFC 1624), so that one
-    /// that arrived wrong stays wrong. At 0 it stays: the caller has looked.
-    pub(super) fn decrement_ttl(&mut self) {
-        self.ttl = self.ttl.saturating_sub(1);
+    /// Sets the TTL, in the bytes too. Over IPv4 the header checksum is updated, not computed anew (RFC 1624), so that one that
+    /// arrived wrong stays wrong.
+    pub(super) fn set_ttl(&mut self, ttl: u8) {
+        self.ttl = ttl;
         match (self.addrs, self.bytes.as_mut_slice()) {
             (AddrPair::V4 { .. }, [_, _, _, _, _, _, _, _, ttl, protocol, high, low, ..]) => {
                 let before = u16::from_be_bytes([*ttl, *protocol]);

@@ -57,7 +57,7 @@ fn a_router_decrements_the_ttl_as_linux_does() {
     before[8] = 0x40;
     before[10..12].copy_from_slice(&[0xe4, 0x84]);
     let mut packet = read(before);
-    packet.decrement_ttl();
+    packet.set_ttl(packet.ttl - 1);
     assert_eq!((packet.bytes, packet.ttl), (after, 63));
 }
 
@@ -79,7 +79,7 @@ proptest! {
         let sum = handmade::checksum(&bytes[..24]);
         bytes[10..12].copy_from_slice(&sum.to_be_bytes());
         let mut packet = read(bytes);
-        packet.decrement_ttl();
+        packet.set_ttl(packet.ttl - 1);
         prop_assert_eq!((packet.ttl, packet.bytes[8]), (ttl - 1, ttl - 1));
         prop_assert_eq!(handmade::checksum(&packet.bytes[..24]), 0);
     }
@@ -92,8 +92,8 @@ proptest! {
         }
         if let Ok(mut packet) = Packet::read(bytes, cause()) {
             let ttl = packet.ttl;
-            packet.decrement_ttl();
-            prop_assert_eq!(packet.ttl, ttl.saturating_sub(1));
+            packet.set_ttl(ttl.wrapping_sub(1));
+            prop_assert_eq!(packet.ttl, ttl.wrapping_sub(1));
             let again = Packet::read(packet.bytes.clone(), cause()).unwrap();
             prop_assert_eq!((again.ttl, again.flow, again.transport_at), (packet.ttl, packet.flow, packet.transport_at));
             let _ = (packet.is_whole(), packet.may_be_fragmented(), packet.traffic_class());
@@ -106,7 +106,7 @@ fn a_flow_keeps_its_hash_whatever_else_changes() {
     for (src, dst) in [(HOST4, TARGET4), (HOST6, TARGET6)] {
         let one = read(udp(src, dst, [1000, 53], b"one"));
         let mut other = read(udp(src, dst, [1000, 53], b"another"));
-        other.decrement_ttl();
+        other.set_ttl(other.ttl - 1);
         let other = read(other.bytes);
         assert_eq!(one.flow, other.flow);
     }
@@ -163,7 +163,7 @@ fn hashes_are_the_same_on_every_platform() {
     assert_eq!(packet.flow, sip13(FLOW_KEY, &bytes));
 }
 
-/// SipHash with one round a block and three at the end, from its paper (Aumasson and Bernstein, 2012, section 2).
+/// `SipHash` with one round a block and three at the end, from its paper (Aumasson and Bernstein, 2012, section 2).
 fn sip13([k0, k1]: [u64; 2], bytes: &[u8]) -> u64 {
     fn round(v: &mut [u64; 4]) {
         v[0] = v[0].wrapping_add(v[1]);
