@@ -97,7 +97,8 @@ set.loss = 0.001"#,
     world.close(|event, _| count(event));
     assert_eq!(settled, LONG.as_secs() * (4 * 5 + 1));
     assert!(lost > 0);
-    // A window has a few more or less cells in its histogram than another.
-    let (least, most) = (heap.iter().min().unwrap(), heap.iter().max().unwrap());
+    // Histograms of a window have a few cells more or less than those of another; the first window begins with nothing in flight.
+    let later = &heap[1..];
+    let (least, most) = (later.iter().min().unwrap(), later.iter().max().unwrap());
     assert!(most - least <= most / 4, "{heap:?}");
 }
