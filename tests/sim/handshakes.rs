@@ -83,8 +83,8 @@ fn lost_syn_acks_are_loss_and_as_many_as_were_lost() {
             "lost SYN-ACKs are sent again"
         );
         for id in ids {
-            let loss = story.summary(id).loss.unwrap();
-            hits += u32::from((loss.low..=loss.high).contains(&0.05));
+            let interval = story.summary(id).loss.unwrap();
+            hits += u32::from((interval.low..=interval.high).contains(&0.05));
             assert!(
                 story
                     .answers(id)
@@ -112,8 +112,8 @@ fn lost_syns_are_loss_to_the_packet() {
         assert_eq!(lost + answered as u64, 2_000);
         assert!(lost <= story.dropped_by("edge1>app01"));
         for id in ids {
-            let loss = story.summary(id).loss.unwrap();
-            hits += u32::from((loss.low..=loss.high).contains(&0.05));
+            let interval = story.summary(id).loss.unwrap();
+            hits += u32::from((interval.low..=interval.high).contains(&0.05));
         }
     }
     assert!(hits >= 15, "{hits} of 20");
