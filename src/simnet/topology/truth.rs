@@ -75,9 +75,9 @@ pub struct Expectation {
     pub probe: String,
     /// What most probes get.
     pub answer: AnswerKind,
-    /// The median RTT of those.
+    /// The median RTT of those; jitter of less than a twentieth of it is left out.
     pub rtt: Option<Span>,
-    /// The true loss lies between these two: both 0.
+    /// The share of probes without an answer within a second (late answers are as good as none) lies between these two: both 0.
     #[serde(default)]
     pub loss: [f64; 2],
     /// The share of answers that take 1 ms longer than `rtt` lies between these two: both 0.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::super::Topology;
 use super::super::expand::address_after;
 use super::super::problems::{Place, Problems};
-use super::super::{Backend, Topology};
 
 /// All addresses of a network.
 #[derive(Debug, Default)]
