@@ -155,9 +155,10 @@ impl Backend {
             (ip::ICMP, Family::V4) | (ip::ICMPV6, Family::V6) => self.answer_icmp(now, packet, out),
             (ip::UDP, _) => {
                 let delay = self.behaviour.icmp_delay;
-                match self.refuse(now, packet, (ErrorKind::PortUnreachable, delay), out) {
-                    true => Taken::Consumed,
-                    false => Taken::Dropped(DropReason::Limited),
+                if self.refuse(now, packet, (ErrorKind::PortUnreachable, delay), out) {
+                    Taken::Consumed
+                } else {
+                    Taken::Dropped(DropReason::Limited)
                 }
             }
             (_, _) => Taken::Consumed,
@@ -244,7 +245,7 @@ impl Backend {
     /// Sends an ICMP error after a delay, within the limit of such errors. Returns whether it did.
     fn refuse(&mut self, now: Mono, packet: &Packet, answer: (ErrorKind, Jitter), out: &mut Outbox) -> bool {
         let (kind, delay) = answer;
-        if !self.icmp_limiter.allows(now, packet.addrs.src(), &mut self.random) {
+        if !emit::may_be_answered(packet) || !self.icmp_limiter.allows(now, packet.addrs.src(), &mut self.random) {
             return false;
         }
         let error = IcmpError {

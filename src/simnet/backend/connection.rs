@@ -59,9 +59,10 @@ impl Connection {
             (false, false) => {}
         }
         if !fits {
-            return match self.ack_limit.allows(now, segment) {
-                true => Reaction::Ack,
-                false => Reaction::Nothing,
+            return if self.ack_limit.allows(now, segment) {
+                Reaction::Ack
+            } else {
+                Reaction::Nothing
             };
         }
         if !has(Flags::ACK) {
@@ -102,9 +103,10 @@ impl Connection {
     }
 
     fn challenge(&mut self, now: Mono) -> Reaction {
-        match self.ack_limit.allows_challenge(now) {
-            true => Reaction::Ack,
-            false => Reaction::Nothing,
+        if self.ack_limit.allows_challenge(now) {
+            Reaction::Ack
+        } else {
+            Reaction::Nothing
         }
     }
 }

@@ -70,9 +70,10 @@ impl HalfOpen {
             };
         }
         if has(Flags::SYN) && !has(Flags::ACK) && segment.seq == self.peer_isn && !stale {
-            return match self.ack_limit.allows(now, segment) {
-                true => Meaning::Again,
-                false => Meaning::Nothing,
+            return if self.ack_limit.allows(now, segment) {
+                Meaning::Again
+            } else {
+                Meaning::Nothing
             };
         }
         if has(Flags::ACK) && segment.ack != self.own_isn.wrapping_add(1) {
@@ -98,9 +99,10 @@ impl HalfOpen {
     }
 
     fn challenge(&mut self, now: Mono, segment: &Segment<'_>) -> Meaning {
-        match self.ack_limit.allows(now, segment) {
-            true => Meaning::Challenge,
-            false => Meaning::Nothing,
+        if self.ack_limit.allows(now, segment) {
+            Meaning::Challenge
+        } else {
+            Meaning::Nothing
         }
     }
 
@@ -115,7 +117,7 @@ impl HalfOpen {
 /// `TCP_TIMEOUT_INIT`.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 /// `TCP_RTO_MAX`.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(2);
 
 #[cfg(test)]
 mod tests;

@@ -107,9 +107,10 @@ struct Say {
 impl Say {
     /// The RST to a segment that belongs to nothing (RFC 9293 section 3.5.2, group 1; `tcp_v4_send_reset`).
     fn reset(segment: &Segment<'_>) -> Self {
-        let (flags, seq, ack) = match segment.flags.has(Flags::ACK) {
-            true => (Flags::RST, segment.ack, 0),
-            false => (Flags::RST.and(Flags::ACK), 0, segment::end(segment)),
+        let (flags, seq, ack) = if segment.flags.has(Flags::ACK) {
+            (Flags::RST, segment.ack, 0)
+        } else {
+            (Flags::RST.and(Flags::ACK), 0, segment::end(segment))
         };
         Self {
             flags,
@@ -322,6 +323,14 @@ impl Tcp {
         Taken::Consumed
     }
 
+    /// Whether the tables are in order and within their bounds.
+    #[cfg(test)]
+    pub(super) fn is_consistent(&self) -> bool {
+        let young = self.half_open.values().filter(|entry| entry.timeouts == 0).count();
+        let bounded = self.half_open.len() <= MAX_HALF_OPEN && self.connections.len() <= MAX_CONNECTIONS;
+        young == self.young && bounded && self.half_open.is_consistent() && self.connections.is_consistent()
+    }
+
     fn forget_half_open(&mut self, tuple: &Tuple) {
         if self.half_open.remove(tuple).is_some_and(|entry| entry.timeouts == 0) {
             self.young = self.young.saturating_sub(1);
@@ -345,6 +354,3 @@ const MAX_IDLE: Duration = Duration::from_mins(10);
 const LEAST_ROOM: usize = 8;
 /// What is left of the retries at least.
 const LEAST_RETRIES: u8 = 2;
-
-#[cfg(test)]
-mod tests;

@@ -114,4 +114,11 @@ impl<T> Timed<T> {
         self.deadlines.insert(deadline, tuple);
         deadline
     }
+
+    /// Whether every entry has exactly one deadline, its own.
+    #[cfg(test)]
+    pub(super) fn is_consistent(&self) -> bool {
+        let agree = |(tuple, slot): (&Tuple, &Slot<T>)| self.deadlines.get(&slot.deadline) == Some(tuple);
+        self.entries.len() == self.deadlines.len() && self.entries.iter().all(agree)
+    }
 }

@@ -131,7 +131,7 @@ fn the_ledger_reads_as_json() {
 fn topologies() -> impl Strategy<Value = String> {
     let links = proptest::collection::vec((0..4_usize, 0..4_usize, 0..3_u32, 0..4_usize), 0..4);
     (links, 0..3_usize, any::<bool>()).prop_map(|(chords, kind, hidden)| {
-        let settings = ["", "set.loss = 0.3", "set.duplicate = 0.5", "set = { jitter = { exponential = \"3ms\" }, mtu = 60 }"];
+        let settings = ["", "set.loss = 0.3", "set.duplicate = 0.5", "set = { jitter = { exponential = \"3ms\" }, mtu = 1280 }"];
         let mut text = String::new();
         for n in 0..4 {
             text += &format!("[[router]]\nname = \"r{n}\"\naddresses = [\"10.0.1.{n}\", \"fd00:1::{n}\"]\nset.hidden = {}\n", hidden && n == 1);
@@ -166,7 +166,12 @@ fn packets() -> impl Strategy<Value = Vec<u8>> {
         packet[at] = byte;
         packet
     });
-    prop_oneof![echoes, damaged, proptest::collection::vec(any::<u8>(), 0..80)]
+    // Too big for some links.
+    let big = any::<bool>().prop_map(|v6| {
+        let to = address(if v6 { "fd00:9::1" } else { "10.0.9.1" });
+        testing::echo(host_for(to), to, &[0; 1400])
+    });
+    prop_oneof![echoes, damaged, big, proptest::collection::vec(any::<u8>(), 0..80)]
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Whether an echo that is sent at these moments is answered.
+/// Whether an echo that is sent at these moments, at least 2 ms apart, is answered.
 fn answered(network: &mut Network, at_ms: &[u64]) -> Vec<bool> {
     let mut answered = Vec::new();
     for &at in at_ms {
@@ -19,7 +19,7 @@ fn a_link_that_is_down_loses_all_for_as_long_as_the_event_lasts() {
     let text = format!("{LINE}[[event]]\nat = \"10ms\"\nfor = \"20ms\"\non = [\"host>r1\"]\nlink.down = true\n");
     let mut network = network(&text, 1);
     assert_eq!(
-        answered(&mut network, &[0, 9, 10, 29, 30, 100]),
+        answered(&mut network, &[0, 8, 10, 28, 30, 100]),
         [true, true, false, false, true, true]
     );
     assert_eq!(network.ledger().element("host>r1").map(|link| link.dropped()), Some(2));
