@@ -53,6 +53,7 @@
 mod backend;
 mod check;
 mod event;
+pub(in crate::simnet) mod expand;
 mod link;
 mod problems;
 mod quantity;
