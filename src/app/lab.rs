@@ -14,7 +14,7 @@ use super::print;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{LabPlan, LabRun};
 use crate::lab::{Ended, Report, Scheduling, Session};
-use crate::simnet::{Network, Topology};
+use crate::simnet::{Ledger, Network, Topology};
 
 /// Does as planned.
 ///
@@ -72,6 +72,7 @@ struct Document<'a> {
     title: &'a str,
     seed: u64,
     simulation: &'a Report,
+    ledger: &'a Ledger,
 }
 
 fn report(topology: &Topology, seed: u64, ended: &Ended<Network>) -> anyhow::Result<String> {
@@ -80,6 +81,7 @@ fn report(topology: &Topology, seed: u64, ended: &Ended<Network>) -> anyhow::Res
         title: &topology.title,
         seed,
         simulation: &ended.report,
+        ledger: ended.responder.ledger(),
     };
     let mut text = serde_json::to_string_pretty(&document).context("the report can't be written as JSON")?;
     text.push('\n');
