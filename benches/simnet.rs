@@ -28,10 +28,18 @@ fn line(settings: &str) -> Topology {
     );
     let nodes = ["host", "r1", "r2", "r3", "r4", "r5", "app"];
     for (n, router) in nodes[1..6].iter().enumerate() {
-        let _ = write!(text, "[[router]]\nname = \"{router}\"\naddresses = [\"10.0.1.{}\"]\n", n + 1);
+        let _ = write!(
+            text,
+            "[[router]]\nname = \"{router}\"\naddresses = [\"10.0.1.{}\"]\n",
+            n + 1
+        );
     }
     for ends in nodes.windows(2) {
-        let _ = write!(text, "[[link]]\nbetween = [\"{}\", \"{}\"]\n{settings}\n", ends[0], ends[1]);
+        let _ = write!(
+            text,
+            "[[link]]\nbetween = [\"{}\", \"{}\"]\n{settings}\n",
+            ends[0], ends[1]
+        );
     }
     Topology::read(&text).expect("a topology")
 }
@@ -56,7 +64,9 @@ fn echo(to: Ipv4Addr) -> Vec<u8> {
 fn carry(c: &mut Criterion) {
     let mut group = c.benchmark_group("simnet");
     group.throughput(Throughput::Elements(u64::from(PACKETS)));
-    let packets: Vec<Vec<u8>> = (0..BACKENDS).map(|n| echo(Ipv4Addr::from(u32::from(FIRST) + n))).collect();
+    let packets: Vec<Vec<u8>> = (0..BACKENDS)
+        .map(|n| echo(Ipv4Addr::from(u32::from(FIRST) + n)))
+        .collect();
     for (name, settings) in [
         ("plain", "set.delay = \"100us\""),
         (

@@ -80,9 +80,8 @@ fn no_node(error: io::Error) -> LabError {
         }
         io::ErrorKind::PermissionDenied => match std::fs::metadata(DEVICE_NODE) {
             Ok(node) => format!(
-                "its mode is {:04o} and its owner {}: run as root, or 'chmod 0666 {DEVICE_NODE}' (the usual mode)",
-                node.mode() & 0o7777,
-                node.uid()
+                "its mode is {:04o}: run as root, or 'chmod 0666 {DEVICE_NODE}' (the usual mode)",
+                node.mode() & 0o7777
             ),
             Err(_) => "run as root".to_owned(),
         },

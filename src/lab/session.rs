@@ -27,6 +27,7 @@ use crate::sys::{EventFd, Tun, process, scheduling};
 pub struct Session {
     tun: Tun,
     scheduling: Scheduling,
+    timer_slack: Duration,
 }
 
 /// How a session went.
@@ -46,13 +47,20 @@ impl Session {
     /// # Errors
     /// What is missing for it, and how to get it.
     pub fn open(addresses: &[IpAddr]) -> Result<Self, LabError> {
+        let exact_timers = |error| LabError::new("the precision of timers could not be set", error);
+        let timer_slack = process::timer_slack().map_err(exact_timers)?;
         let scheduling = match scheduling::run_in_real_time(PRIORITY) {
             Ok(()) => Scheduling::RealTime,
             Err(_not_permitted) => Scheduling::Ordinary,
         };
         namespace::enter()?;
         let tun = interface::open(addresses)?;
-        Ok(Self { tun, scheduling })
+        process::set_timer_slack(Duration::ZERO).map_err(exact_timers)?;
+        Ok(Self {
+            tun,
+            scheduling,
+            timer_slack,
+        })
     }
 
     /// How the simulator is scheduled.
@@ -74,9 +82,7 @@ impl Session {
         let stop = Arc::new(EventFd::new().map_err(|error| LabError::new("an eventfd could not be made", error))?);
         let (network_failed, failure) = oneshot::channel();
         let name = command.first().map(|program| program.to_string_lossy().into_owned());
-        let attendant = start_attendant(command, Arc::clone(&stop), failure)?;
-        // Not before: threads and processes inherit it.
-        process::set_timer_slack(Duration::ZERO).map_err(|error| LabError::new("no exact timers", error))?;
+        let attendant = start_attendant(command, self.timer_slack, Arc::clone(&stop), failure)?;
         let ran = Simulator::new(self.tun, responder, clock).run(&stop);
         if ran.is_err() {
             // Where the attendant is gone, so is the command.
@@ -100,11 +106,13 @@ type Attendant = JoinHandle<io::Result<ExitStatus>>;
 
 fn start_attendant(
     command: Vec<OsString>,
+    timer_slack: Duration,
     stop: Arc<EventFd>,
     network_failed: oneshot::Receiver<()>,
 ) -> Result<Attendant, LabError> {
     let attend = move || {
-        let status = super::command::run(&command, network_failed);
+        // Threads and processes inherit the exact timers of the simulator, but not what they were before.
+        let status = process::set_timer_slack(timer_slack).and_then(|()| super::command::run(&command, network_failed));
         // An eventfd that can't be written to is none; nobody could be told then.
         let _ = stop.wake();
         status

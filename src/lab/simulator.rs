@@ -51,6 +51,8 @@ pub(super) struct Simulator<R> {
     account: Account,
     /// When the device was last seen empty, or the thread woken: what is read now has come later.
     attended: Mono,
+    /// When the thread last woke up, until that has been looked into.
+    woke: Option<Mono>,
     from_kernel: Box<[u8]>,
     to_kernel: Vec<u8>,
 }
@@ -62,6 +64,7 @@ impl<R: Responder> Simulator<R> {
             tun,
             responder,
             attended: clock.mono(),
+            woke: None,
             clock,
             account: Account::default(),
             from_kernel: vec![0; LARGEST_PACKET].into_boxed_slice(),
@@ -78,16 +81,13 @@ impl<R: Responder> Simulator<R> {
         loop {
             let has_more_to_read = self.read_some()?;
             let has_more_to_write = self.write_some();
-            let slept_from = self.clock.mono();
-            let busy = has_more_to_read || has_more_to_write;
-            if self.wait(stop, busy)? {
+            // Not right after waking up, when packets wait.
+            if let (Some(delay), Some(woke)) = (&mut run_delay, self.woke.take()) {
+                self.account.starved(delay.since_last(), woke, &self.clock);
+            }
+            if self.wait(stop, has_more_to_read || has_more_to_write)? {
                 self.account.device = DeviceLoss::read()?;
                 return Ok((self.responder, self.account));
-            }
-            if let Some(delay) = run_delay.as_mut().filter(|_| !busy) {
-                let now = self.clock.mono();
-                let starved = delay.since_last().min(now.since(slept_from));
-                self.account.starved(starved, now, &self.clock);
             }
         }
     }
@@ -145,6 +145,7 @@ impl<R: Responder> Simulator<R> {
         // A wait that was none: the packet may have come while others were written.
         if woke.since(now) > GLANCE {
             self.attended = woke;
+            self.woke = Some(woke);
         }
         let wanted = deadline.map(|deadline| deadline.before(SPIN));
         if let Some(wanted) = wanted.filter(|wanted| ready == 0 && (now..=woke).contains(wanted)) {
@@ -180,8 +181,8 @@ const BATCH: usize = 16;
 /// A wait that is shorter may not have slept at all.
 const GLANCE: Duration = Duration::from_micros(10);
 
-/// So long before a deadline the thread no longer sleeps, but looks.
-const SPIN: Duration = Duration::ZERO;
+/// So long before a deadline the thread no longer sleeps, but looks. It is what a sleeping virtual CPU takes to wake up.
+const SPIN: Duration = Duration::from_micros(60);
 
 /// Of IP, larger than any MTU.
 const LARGEST_PACKET: usize = 65_535;
