@@ -31,6 +31,7 @@ impl Outbox {
     }
 
     /// Takes out the next packet, in the order in which they were added.
+    #[cfg(test)]
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Outgoing> + '_ {
         self.ready.drain(..)
     }

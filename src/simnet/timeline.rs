@@ -36,7 +36,7 @@ enum Again {
     Random {
         pause: Span,
         lasts: Span,
-        stream: Stream,
+        stream: Box<Stream>,
     },
 }
 
@@ -70,7 +70,7 @@ impl Course {
             (Some(random), _) => Again::Random {
                 pause: random.pause,
                 lasts: random.lasts,
-                stream,
+                stream: Box::new(stream),
             },
             (None, Some(every)) => Again::Every {
                 period: every.0.max(MIN_CYCLE),

@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Packets made by hand in, packets read back out; each test over both families, since they are one path.
 
 mod answers;
@@ -256,4 +253,3 @@ fn by_family<T>(family: Family, v4: T, v6: T) -> T {
         Family::V6 => v6,
     }
 }
->>>>>>> backends

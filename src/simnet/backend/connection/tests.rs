@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Answers as Linux 6.18 gave them to segments made by hand; its application read to the end and closed then.
 
 use super::super::half_open::HalfOpen;
@@ -130,4 +127,3 @@ fn data_that_acknowledges_what_was_never_sent_or_nothing_is_not_taken() {
     assert_eq!(take(&mut connection, 2, &bytes(0, PEER, 0, b"x")), Reaction::Nothing);
     assert_eq!(connection.peer_next, PEER);
 }
->>>>>>> backends

@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Every case with its answer as Linux 6.18 gave it on loopback to segments made by hand (a listening socket, kernel RSTs dropped,
 //! SYN cookies off), but for those that say where else the answer comes from.
 
@@ -206,4 +203,3 @@ fn its_window_is_that_of_linux_with_and_without_timestamps() {
     let scaled = [timestamps(1, 0), vec![1, 3, 3, 9]].concat();
     assert_eq!(half_open(&scaled).peer.scaled_window(), 509);
 }
->>>>>>> backends
