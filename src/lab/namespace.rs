@@ -1,6 +1,6 @@
 //! A network namespace for this process, as root or as anyone.
 //!
-//! Who has `CAP_SYS_ADMIN` makes one. Anyone else makes a user namespace first, in which he is root (user_namespaces(7)), where the
+//! Who has `CAP_SYS_ADMIN` makes one. Anyone else makes a user namespace first, in which he is root (`user_namespaces(7)`), where the
 //! system allows that: distributions close user namespaces by different settings, and which one it was shows in none of the errors.
 //! So the settings are read, and the one that stands in the way is named.
 
