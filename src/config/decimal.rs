@@ -2,7 +2,7 @@
 
 /// Why a text is no decimal number that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DecimalError {
+pub(crate) enum DecimalError {
     /// Something else than digits and one point (this includes signs, `nan`, `inf` and exponents).
     NotANumber,
     /// More than 64 bits.
@@ -10,7 +10,7 @@ pub(super) enum DecimalError {
 }
 
 /// `text` times `scale`, exact; digits below one unit are cut off.
-pub(super) fn scaled(text: &str, scale: u64) -> Result<u64, DecimalError> {
+pub(crate) fn scaled(text: &str, scale: u64) -> Result<u64, DecimalError> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || !is_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {

@@ -6,7 +6,7 @@
 
 pub mod args;
 mod bytes;
-mod decimal;
+pub(crate) mod decimal;
 pub mod duration;
 pub mod help;
 mod plan;

@@ -15,7 +15,6 @@
 //! The file format is that of [`topology`]; every file also says what is true of its network, which is what tests compare with.
 
 mod backend;
-mod backend_tcp;
 mod emit;
 mod icmp_limit;
 mod ledger;
@@ -30,7 +29,7 @@ mod routes;
 mod timeline;
 pub mod topology;
 
-pub use ledger::{DropReason, Ledger};
+pub use ledger::{DropReason, Element, ElementKind, Ledger, Share, Totals};
 pub use network::{Delivery, Network};
 pub use packet::Cause;
 pub use topology::Topology;

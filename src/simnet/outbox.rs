@@ -1,5 +1,6 @@
 //! What an element wants to send in answer to a packet, in buffers that are used again.
 
+use std::mem;
 use std::time::Duration;
 
 use super::packet::Cause;
@@ -24,8 +25,7 @@ pub(super) struct Outgoing {
 impl Outbox {
     /// Adds a packet, written by `write` into an empty buffer.
     pub(super) fn emit(&mut self, after: Duration, cause: Cause, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut bytes = self.spare.pop().unwrap_or_default();
-        bytes.clear();
+        let mut bytes = self.buffer();
         write(&mut bytes);
         self.ready.push(Outgoing { after, bytes, cause });
     }
@@ -35,8 +35,28 @@ impl Outbox {
         self.ready.drain(..)
     }
 
+    /// Exchanges all packets for an empty list, so that they can be sent while the outbox is in use.
+    pub(super) fn swap(&mut self, empty: &mut Vec<Outgoing>) {
+        mem::swap(&mut self.ready, empty);
+    }
+
+    /// An empty buffer.
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+
     /// Gives back a buffer.
     pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
-        self.spare.push(buffer);
+        if self.spare.len() < MAX_SPARE && buffer.capacity() <= MAX_KEPT_CAPACITY {
+            self.spare.push(buffer);
+        }
     }
 }
+
+/// More than are on their way at once in all but floods; a flood's memory is given back when it ends.
+const MAX_SPARE: usize = 1 << 16;
+
+/// Packets of probes are far smaller; a few huge ones must not make all buffers huge.
+const MAX_KEPT_CAPACITY: usize = 2048;

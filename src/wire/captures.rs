@@ -1,17 +1,17 @@
-//! Packets that a Linux kernel made, from `tests/captures`, for the tests of this module.
+//! Packets that a Linux kernel made, from `tests/captures`, for the tests of whatever reads or makes packets.
 
 /// The packets of a capture in order, from their IP header on.
-pub(super) fn packets(text: &str) -> Vec<Vec<u8>> {
+pub(crate) fn packets(text: &str) -> Vec<Vec<u8>> {
     text.split("\n\n").skip(1).map(bytes).collect()
 }
 
 /// Exactly `N` packets.
-pub(super) fn exactly<const N: usize>(text: &str) -> [Vec<u8>; N] {
+pub(crate) fn exactly<const N: usize>(text: &str) -> [Vec<u8>; N] {
     packets(text).try_into().expect("another number of packets")
 }
 
 /// Bytes from hexadecimal digits; white space between them is ignored.
-pub(super) fn bytes(hex: &str) -> Vec<u8> {
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u32> = hex
         .chars()
         .filter(|c| !c.is_whitespace())
@@ -27,10 +27,10 @@ pub(super) fn bytes(hex: &str) -> Vec<u8> {
 
 macro_rules! captures {
     ($($name:ident = $file:literal;)*) => {
-        $(pub(super) const $name: &str = include_str!(concat!("../../tests/captures/", $file, ".hex"));)*
+        $(pub(crate) const $name: &str = include_str!(concat!("../../tests/captures/", $file, ".hex"));)*
         /// All of them.
         #[allow(dead_code, reason = "for tests/hostile, which reads all of them")]
-        pub(super) const ALL: &[&str] = &[$($name),*];
+        pub(crate) const ALL: &[&str] = &[$($name),*];
     };
 }
 

@@ -132,7 +132,7 @@ fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod captures;
+pub(crate) mod captures;
 #[cfg(test)]
 pub(crate) mod handmade;
 #[cfg(test)]

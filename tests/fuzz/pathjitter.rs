@@ -14,6 +14,8 @@ pub mod outcome;
 pub mod schedule;
 #[path = "../../src/series.rs"]
 pub mod series;
+#[path = "../../src/simnet/mod.rs"]
+pub mod simnet;
 #[path = "../../src/stats/mod.rs"]
 pub mod stats;
 pub mod sys;

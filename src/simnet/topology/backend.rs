@@ -1,7 +1,7 @@
 //! Backends of a topology file.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
 
@@ -22,6 +22,45 @@ pub struct Backend {
     /// How it behaves.
     #[serde(default)]
     pub set: BackendSettings,
+}
+
+impl Backend {
+    /// How many backends this entry stands for.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.count.map_or(1, usize::from)
+    }
+
+    /// Whether it stands for several.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        self.size() > 1
+    }
+
+    /// The names of all that it stands for.
+    pub fn members(&self) -> impl Iterator<Item = String> + '_ {
+        (1..=self.size()).map(|member| {
+            if self.is_group() {
+                format!("{}{member}", self.name)
+            } else {
+                self.name.clone()
+            }
+        })
+    }
+}
+
+/// The address of the member of a group that comes so many after the first; `None` past the last address there is.
+pub(in crate::simnet) fn address_of_member(first: IpAddr, after: usize) -> Option<IpAddr> {
+    match first {
+        IpAddr::V4(v4) => {
+            let bits = v4.to_bits().checked_add(u32::try_from(after).ok()?)?;
+            Some(Ipv4Addr::from_bits(bits).into())
+        }
+        IpAddr::V6(v6) => {
+            let bits = v6.to_bits().checked_add(u128::try_from(after).ok()?)?;
+            Some(Ipv6Addr::from_bits(bits).into())
+        }
+    }
 }
 
 /// How a backend behaves. What is absent is as in the layer below, and at the bottom as said here.

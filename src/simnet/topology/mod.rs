@@ -51,8 +51,11 @@
 //! settings of the same kind over these while they last; later events win.
 
 mod backend;
+mod check;
 mod event;
+pub(in crate::simnet) mod expand;
 mod link;
+mod problems;
 mod quantity;
 mod router;
 mod truth;
@@ -60,6 +63,10 @@ mod truth;
 use std::net::IpAddr;
 
 use serde::Deserialize;
+use toml::de::DeTable;
+
+pub(in crate::simnet) use backend::address_of_member;
+use problems::Problems;
 
 pub use backend::{AcceptQueue, Backend, BackendSettings, Echo, HalfOpen, Port, Stall, SynLimit, Within};
 pub use event::{Event, HostSettings, Random};
@@ -127,15 +134,39 @@ impl Topology {
     ///
     /// # Errors
     /// What is wrong, where (line and column), and what would be right.
-    pub fn read(_text: &str) -> Result<Self, TopologyError> {
-        unimplemented!()
+    pub fn read(text: &str) -> Result<Self, TopologyError> {
+        if text.len() > MAX_TEXT {
+            return Err(TopologyError::TooLarge);
+        }
+        let syntax = |why: toml::de::Error| TopologyError::Syntax(why.to_string().trim_end().to_owned());
+        let table = DeTable::parse(text).map_err(syntax)?.into_inner();
+        let topology: Self = toml::from_str(text).map_err(syntax)?;
+        let mut problems = Problems::new(text, table);
+        check::check(&topology, &mut problems);
+        if problems.is_empty() {
+            Ok(topology)
+        } else {
+            Err(TopologyError::Senseless(problems.told()))
+        }
     }
 }
 
-/// Why a text is no topology.
+/// Why a text is no topology. Each says the line and column, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopologyError {
     /// No TOML, or not of this format.
     #[error("{0}")]
     Syntax(String),
+    /// It can be read and makes no sense. One line for each problem, up to ten.
+    #[error("{0}")]
+    Senseless(String),
+    /// More text than any network needs.
+    #[error("the file is larger than 1 MiB; give equal backends as a group with `count`")]
+    TooLarge,
 }
+
+/// Bounds what a file can cost before its elements can be counted. A thousand links take 100 kB.
+const MAX_TEXT: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests;
