@@ -61,10 +61,11 @@ const MAY_USE: [(&str, &[&str]); 19] = [
 ];
 
 /// Crates that only some modules may touch. A folder stands for everything in it, `net/portable` also for `net/portable.rs`.
-const CRATE_HOMES: [(&str, &[&str]); 10] = [
+const CRATE_HOMES: [(&str, &[&str]); 11] = [
     ("tokio", &["net", "lab", "app"]),
     ("surge_ping", &["net/portable"]),
     ("hickory_resolver", &["net"]),
+    ("rtnetlink", &["lab"]),
     ("socket2", &["net", "sys"]),
     ("libc", &["net", "sys"]),
     ("getrandom", &["net", "sys", "app"]),

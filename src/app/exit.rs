@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// The exit codes, the same for all commands. `config::help::EXIT_STATUS` explains them to users.
+/// The exit codes. `config::help` explains them to users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// 0: every target answered on every protocol asked, and no threshold was crossed.
@@ -11,6 +11,8 @@ pub enum Exit {
     Failed,
     /// 2: wrong usage or configuration, an unknown name, a missing permission, or an I/O error.
     Error,
+    /// That of another program, which was run on behalf of the user.
+    Of(u8),
 }
 
 impl Exit {
@@ -21,6 +23,7 @@ impl Exit {
             Self::Success => 0,
             Self::Failed => 1,
             Self::Error => 2,
+            Self::Of(code) => code,
         }
     }
 }

@@ -20,13 +20,21 @@ pub(super) fn page(command: Option<&str>) -> io::Result<Option<Vec<u8>>> {
     let (page, sections) = match command {
         None => (root, Some(&help::ROOT)),
         Some(name) => match root.find_subcommand(name) {
-            Some(found) => (found.clone(), (name == "ping").then_some(&help::PING)),
+            Some(found) => (found.clone(), sections_of(name)),
             None => return Ok(None),
         },
     };
     let mut roff = Vec::new();
     render(page, sections, &mut roff)?;
     Ok(Some(roff))
+}
+
+fn sections_of(command: &str) -> Option<&'static Sections> {
+    match command {
+        "ping" => Some(&help::PING),
+        "lab" => Some(&help::LAB),
+        _ => None,
+    }
 }
 
 fn render(mut command: Command, sections: Option<&Sections>, out: &mut dyn Write) -> io::Result<()> {
@@ -64,13 +72,11 @@ fn own_sections(sections: &Sections) -> Roff {
         roff.control("TP", []).text([bold(*command)]).text([roman(*what)]);
     }
     roff.control("SH", ["EXIT STATUS"]);
-    for (code, meaning) in help::EXIT_STATUS {
-        roff.control("TP", [])
-            .text([bold(code.to_string())])
-            .text([roman(*meaning)]);
+    for (code, meaning) in sections.exit_status {
+        roff.control("TP", []).text([bold(*code)]).text([roman(*meaning)]);
     }
     roff.control("SH", ["ENVIRONMENT"]);
-    for (variables, meaning) in help::ENVIRONMENT {
+    for (variables, meaning) in sections.environment {
         roff.control("TP", []).text([bold(*variables)]).text([roman(*meaning)]);
     }
     roff

@@ -8,12 +8,13 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 pub mod exit;
+mod lab;
 mod man;
 pub mod ping;
 mod usage;
 
 use crate::config::args::{Cli, Command};
-use crate::config::{PingPlan, Surroundings};
+use crate::config::{LabPlan, PingPlan, Surroundings};
 use exit::Exit;
 
 /// Runs the program with the words of its command line, the first of which is its name.
@@ -27,6 +28,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     };
     match cli.command {
         Command::Ping(args) => ping::run(&PingPlan::new(*args, &Surroundings::of_this_process())?),
+        Command::Lab(args) => lab::run(LabPlan::new(args, std::env::var_os("SHELL"))),
         Command::Completions(args) => completions(args.shell),
         Command::Man(args) => manual(args.command.as_deref()),
     }

@@ -1,6 +1,8 @@
 //! The command line: syntax only. What the options mean together is decided by [`PingPlan`](super::PingPlan).
 
+use std::ffi::OsString;
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
@@ -48,6 +50,15 @@ pub enum Command {
     /// A bare host is probed by ICMP echo, a host with a port by ICMP echo and TCP SYN. Names resolve to all their
     /// IPv4 addresses, or to all their IPv6 addresses if they have no IPv4 address; -4 and -6 choose.
     Ping(Box<PingArgs>),
+    /// Run a command in a simulated network, with real sockets
+    ///
+    /// Runs a command, or a shell, whose only way out is a network that is simulated from a topology file or a built-in
+    /// story: links with delay, jitter and loss, routers, backends, faults in time. The kernel's sockets and stamps are
+    /// the real ones, so any tool can be tried there. Nothing outside is touched or reached.
+    ///
+    /// How punctual the simulation was is said at the end. Needs root, or a system with open user namespaces and a
+    /// /dev/net/tun for all.
+    Lab(LabArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Print the manual page in roff
@@ -82,6 +93,34 @@ pub struct ManArgs {
     /// The command whose page to print
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
+    #[command(flatten)]
+    help: HelpFlag,
+}
+
+/// Options of `lab`.
+#[derive(Debug, Args)]
+#[command(
+    disable_help_flag = true,
+    args_override_self = true,
+    after_help = help::short(&help::LAB),
+    after_long_help = help::long(&help::LAB)
+)]
+pub struct LabArgs {
+    /// The network: a built-in story by its name, or a topology file
+    #[arg(value_name = "STORY|FILE", required_unless_present = "list")]
+    pub network: Option<PathBuf>,
+    /// What to run in it [default: $SHELL]
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<OsString>,
+    /// Draw all randomness of the network from N
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write a report to FILE, in JSON: how punctual the simulation was, and what really happened
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// List the built-in stories
+    #[arg(long)]
+    pub list: bool,
     #[command(flatten)]
     help: HelpFlag,
 }

@@ -7,6 +7,10 @@ use std::fmt::Write as _;
 pub struct Sections {
     /// Command lines with what they do.
     pub examples: &'static [(&'static str, &'static str)],
+    /// The exit codes with their meaning.
+    pub exit_status: &'static [(&'static str, &'static str)],
+    /// What is set from the environment.
+    pub environment: &'static [(&'static str, &'static str)],
 }
 
 /// Of `pathjitter` itself.
@@ -18,6 +22,8 @@ pub const ROOT: Sections = Sections {
         ),
         ("pathjitter help ping", "all options of ping at length"),
     ],
+    exit_status: EXIT_STATUS,
+    environment: ENVIRONMENT,
 };
 
 /// Of `pathjitter ping`.
@@ -44,24 +50,49 @@ pub const PING: Sections = Sections {
             "for checks: exit with 1 above 5 % loss",
         ),
     ],
+    exit_status: EXIT_STATUS,
+    environment: ENVIRONMENT,
 };
 
-/// The exit codes with their meaning.
-pub const EXIT_STATUS: &[(u8, &str)] = &[
+/// Of `pathjitter lab`.
+pub const LAB: Sections = Sections {
+    examples: &[
+        ("pathjitter lab --list", "the built-in stories"),
+        ("pathjitter lab my-network.toml", "a shell in a network of one's own"),
+        (
+            "pathjitter lab my-network.toml -- mtr -n 10.10.1.11",
+            "one command in it",
+        ),
+    ],
+    exit_status: &[
+        (
+            "N",
+            "That of the command; 128 and the number of the signal where a signal ended it.",
+        ),
+        (
+            "2",
+            "Also wrong usage, a missing permission, a topology that makes no sense, or an I/O error.",
+        ),
+    ],
+    environment: &[("SHELL", "What to run where no command is given; /bin/sh without it.")],
+};
+
+/// The exit codes of the program itself.
+const EXIT_STATUS: &[(&str, &str)] = &[
     (
-        0,
+        "0",
         "Every target answered on every protocol asked (an echo reply or a SYN-ACK; a refusal is no answer) and no \
          --fail-if limit was crossed. Ctrl-C and SIGTERM are a normal end.",
     ),
-    (1, "Some target did not answer, or a limit was crossed."),
+    ("1", "Some target did not answer, or a limit was crossed."),
     (
-        2,
+        "2",
         "Wrong usage, a name that does not resolve, a missing permission, or an I/O error.",
     ),
 ];
 
 /// How options are set from the environment.
-pub const ENVIRONMENT: &[(&str, &str)] = &[
+const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "PATHJITTER_COUNT, _INTERVAL, _TIMEOUT, _DEADLINE, _SLOT, _MAX_SYN_RATE, _TCP, _FLOWS, _SIZE, _TTL, _SOURCE, _TOS, \
          _FAIL_IF, _ENGINE, _RECEIVE_BUFFER",
@@ -97,11 +128,11 @@ pub(super) fn long(sections: &Sections) -> String {
         let _ = writeln!(text, "  {command}\n          {what}");
     }
     text.push_str("\nExit status:\n");
-    for (code, meaning) in EXIT_STATUS {
+    for (code, meaning) in sections.exit_status {
         let _ = writeln!(text, "  {code}  {meaning}");
     }
     text.push_str("\nEnvironment:\n");
-    for (variables, meaning) in ENVIRONMENT {
+    for (variables, meaning) in sections.environment {
         let _ = writeln!(text, "  {variables}\n          {meaning}");
     }
     text.trim_end().to_owned()

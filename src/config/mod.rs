@@ -9,6 +9,7 @@ mod bytes;
 pub(crate) mod decimal;
 pub mod duration;
 pub mod help;
+mod lab;
 mod plan;
 mod source;
 mod surroundings;
@@ -16,6 +17,7 @@ mod target;
 mod threshold;
 mod traffic_class;
 
+pub use lab::{LabPlan, LabRun};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};
 pub use source::{SourceError, SourceSpec};
 pub use surroundings::{Stdout, Surroundings, User};

@@ -117,3 +117,6 @@ pub(super) fn conclude(connector: &mut Connector, prober: &mut Prober, clock: &S
         },
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ mod link;
 mod network;
 mod outbox;
 mod packet;
-mod random;
+pub(crate) mod random;
 mod router;
 mod routes;
 pub mod stories;

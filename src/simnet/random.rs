@@ -19,10 +19,10 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use super::topology::Jitter;
 
 /// A random stream of one element's own.
-pub(super) type Stream = ChaCha8Rng;
+pub(crate) type Stream = ChaCha8Rng;
 
 /// The stream of the element called `name` in a network with this seed. Streams of different names are independent.
-pub(super) fn stream(seed: u64, name: &str) -> Stream {
+pub(crate) fn stream(seed: u64, name: &str) -> Stream {
     let mut hasher = SipHasher13::new_with_keys(seed, 0);
     hasher.write(name.as_bytes());
     let mut key = [0; 32];
@@ -42,7 +42,7 @@ pub(super) fn chance(share: f64, random: &mut Stream) -> bool {
 }
 
 /// Draws a delay, from 0 to [`LONGEST`].
-pub(super) fn draw(jitter: &Jitter, random: &mut Stream) -> Duration {
+pub(crate) fn draw(jitter: &Jitter, random: &mut Stream) -> Duration {
     let seconds = match *jitter {
         Jitter::Uniform(most) => most.0.as_secs_f64() * sample(StandardUniform, random),
         Jitter::Exponential(mean) => mean.0.as_secs_f64() * sample(Exp1, random),

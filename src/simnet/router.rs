@@ -23,7 +23,7 @@ use super::limit::Bucket;
 use super::outbox::Outbox;
 use super::packet::Packet;
 use super::random::{self, Stream};
-use super::topology::{Action, Balance, Filter, IcmpLimit, Jitter, Proto, Quote, RouterSettings};
+use super::topology::{Action, Balance, Filter, IcmpLimit, Proto, Quote, RouterSettings};
 use crate::units::Mono;
 use crate::wire::tcp::{self, Flags};
 use crate::wire::{AddrPair, Family, icmp, ip};

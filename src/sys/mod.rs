@@ -2,7 +2,7 @@
 //!
 //! Everything here is a thin function over one system call (or one socket option) that the standard library and
 //! `socket2` do not cover: batched sends and receives with kernel stamps, error queues, packet filters, polling in
-//! nanoseconds. Decisions live elsewhere; this module knows the vocabulary ([`crate::units`], [`crate::outcome`]) and
+//! nanoseconds, TUN devices, namespaces. Decisions live elsewhere; this module knows the vocabulary ([`crate::units`], [`crate::outcome`]) and
 //! nothing else of the program.
 //!
 //! # Invariants
@@ -56,11 +56,14 @@ pub mod batch_send;
 mod control;
 pub mod epoll;
 pub mod errno;
+pub mod namespace;
 pub mod options;
 pub mod poll;
 pub mod process;
+pub mod scheduling;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tun;
 
 pub use batch_recv::{Queue, QueuedIcmpError, Received, RecvBatch, TxStamp};
 pub use batch_send::{Pushed, SendBatch, SendProgress};
@@ -68,6 +71,7 @@ pub use epoll::{Epoll, Ready};
 pub use errno::{send_error_from_errno, uses_tx_number};
 pub use options::{FilterInstruction, ReceiveBuffer, Stamps, TcpInfo};
 pub use poll::{EventFd, Interest, PollFd, poll};
+pub use tun::{Tun, TunNode};
 
 /// The IP version of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

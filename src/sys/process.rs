@@ -20,6 +20,19 @@ pub fn set_timer_slack(slack: Duration) -> io::Result<()> {
     check(returned).map(drop)
 }
 
+/// How far the kernel may delay the timers of the **calling thread**. Zero in real time: what such a thread starts later would
+/// inherit that.
+///
+/// # Errors
+///
+/// The errno of `prctl`.
+pub fn timer_slack() -> io::Result<Duration> {
+    // SAFETY: this operation takes no further arguments.
+    let returned = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
+    let nanos = check(returned)?;
+    Ok(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+}
+
 /// Raises the limit of open files as far as this process may, and returns it.
 ///
 /// # Errors

@@ -29,6 +29,7 @@ macro_rules! captures {
     ($($name:ident = $file:literal;)*) => {
         $(pub(crate) const $name: &str = include_str!(concat!("../../tests/captures/", $file, ".hex"));)*
         /// All of them.
+        #[allow(dead_code, reason = "for tests/hostile, which reads all of them")]
         pub(crate) const ALL: &[&str] = &[$($name),*];
     };
 }

@@ -4,75 +4,33 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use pathjitter::engine::Ident;
 use pathjitter::units::Mono;
 
+use super::chance::Chance;
 use super::handmade::{self, Tcp};
+use super::host::{Carrier, OURS, Packet, ROUTERS};
 
-/// Numbers from a seed (`SplitMix64`).
-pub(crate) struct Rng(u64);
-
-impl Rng {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to `end`, which is not included.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
-    }
-
-    pub(crate) fn one_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-
-    fn place(&mut self, len: usize) -> usize {
-        usize::try_from(self.below(len as u64)).unwrap()
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_be_bytes()[0]
-    }
-}
-
-/// How a socket hands over a packet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Carrier {
-    /// From its IP header on.
-    Packet,
-    /// An ICMP message, from its header on.
-    Icmp,
-    /// A TCP segment, from its header on.
-    Tcp,
-}
-
-/// A packet that reaches this host.
+/// A packet on its way to this host.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(crate) at: Mono,
-    pub(crate) from: IpAddr,
-    pub(crate) carrier: Carrier,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) packet: Packet,
 }
 
 pub(crate) struct Network {
-    rng: Rng,
+    /// All that happens by chance, to this host too.
+    pub(crate) chance: Chance,
     under_way: BTreeMap<(Mono, u64), Delivery>,
     sent: u64,
     /// Answers of the past, for replays.
-    overheard: Vec<Delivery>,
+    overheard: Vec<Packet>,
 }
 
 impl Network {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(chance: Chance) -> Self {
         Self {
-            rng: Rng::new(seed),
+            chance,
             under_way: BTreeMap::new(),
             sent: 0,
             overheard: Vec::new(),
@@ -87,45 +45,49 @@ impl Network {
 
     /// Takes a probe, which begins at its IP header.
     pub(crate) fn carry(&mut self, probe: &[u8], to: IpAddr, now: Mono) {
-        let answer = self.answer(probe, to, now);
-        match self.rng.below(20) {
+        let answer = self.answer(probe, to);
+        match self.chance.below(20) {
             0..2 => {}
             2..4 => {
-                for _ in 0..=self.rng.below(4) {
+                for _ in 0..=self.chance.below(4) {
                     self.send(answer.clone(), now);
                 }
             }
             4..6 => self.flood(&answer, now),
             _ => self.send(answer.clone(), now),
         }
-        if self.rng.one_in(3) {
+        if self.chance.one_in(40) {
+            let noise = self.noise(&answer);
+            self.send(noise, now);
+        }
+        if self.chance.one_in(3) {
             let damaged = self.damaged(&answer);
             self.send(damaged, now);
         }
         if self.overheard.len() < OVERHEARD {
             self.overheard.push(answer);
         } else {
-            let place = self.rng.place(OVERHEARD);
+            let place = self.chance.place(OVERHEARD);
             let old = std::mem::replace(&mut self.overheard[place], answer);
-            if self.rng.one_in(3) {
+            if self.chance.one_in(3) {
                 self.send(old, now);
             }
         }
     }
 
     /// Puts a packet on its way, which may take longer than a probe waits.
-    fn send(&mut self, delivery: Delivery, now: Mono) {
-        let delay_us = if self.rng.one_in(8) {
-            self.rng.below(150_000)
+    fn send(&mut self, packet: Packet, now: Mono) {
+        let delay_us = if self.chance.one_in(8) {
+            self.chance.below(150_000)
         } else {
-            100 + self.rng.below(5_000)
+            100 + self.chance.below(5_000)
         };
         let at = now.after(Duration::from_micros(delay_us));
         self.sent += 1;
-        self.under_way.insert((at, self.sent), Delivery { at, ..delivery });
+        self.under_way.insert((at, self.sent), Delivery { at, packet });
     }
 
-    fn flood(&mut self, answer: &Delivery, now: Mono) {
+    fn flood(&mut self, answer: &Packet, now: Mono) {
         for _ in 0..30 {
             let damaged = self.damaged(answer);
             self.send(damaged, now);
@@ -133,12 +95,12 @@ impl Network {
     }
 
     /// What a truthful network sends back: mostly the target's answer, sometimes a router's error.
-    fn answer(&mut self, probe: &[u8], to: IpAddr, at: Mono) -> Delivery {
+    fn answer(&mut self, probe: &[u8], to: IpAddr) -> Packet {
         let header_len = if to.is_ipv4() { 20 } else { 40 };
         let transport = &probe[header_len..];
         let is_tcp = probe[if to.is_ipv4() { 9 } else { 6 }] == 6;
-        if self.rng.one_in(6) {
-            return self.error(probe, header_len, at);
+        if self.chance.one_in(6) {
+            return self.error(probe, header_len);
         }
         let (protocol, answer) = if is_tcp {
             (6, self.segment(transport))
@@ -146,18 +108,20 @@ impl Network {
             (1, handmade::echo_reply(transport))
         };
         if to.is_ipv6() {
-            let carrier = if is_tcp { Carrier::Tcp } else { Carrier::Icmp };
-            return Delivery {
-                at,
+            let carrier = if is_tcp {
+                Carrier::Tcp
+            } else {
+                Carrier::Icmp(Ident::Ours)
+            };
+            return Packet {
                 from: to,
                 carrier,
                 bytes: answer,
             };
         }
-        let options = vec![1; 4 * self.rng.place(4)];
-        let bytes = handmade::ip(to, "192.0.2.1".parse().unwrap(), protocol, &options, &answer);
-        Delivery {
-            at,
+        let options = vec![1; 4 * self.chance.place(4)];
+        let bytes = handmade::ip(to, OURS[0].parse().unwrap(), protocol, &options, &answer);
+        Packet {
             from: to,
             carrier: Carrier::Packet,
             bytes,
@@ -168,7 +132,7 @@ impl Network {
         let half = |at: usize| u16::from_be_bytes([syn[at], syn[at + 1]]);
         let isn = u32::from_be_bytes([syn[4], syn[5], syn[6], syn[7]]);
         // SYN-ACK, RST-ACK, and now and then what a peer says that still holds an older SYN.
-        let flags = match self.rng.below(8) {
+        let flags = match self.chance.below(8) {
             0..5 => 0x12,
             5..7 => 0x14,
             _ => 0x10,
@@ -184,52 +148,45 @@ impl Network {
     }
 
     /// Time exceeded or unreachable, with as much of the probe as the router cared to quote.
-    fn error(&mut self, probe: &[u8], header_len: usize, at: Mono) -> Delivery {
+    fn error(&mut self, probe: &[u8], header_len: usize) -> Packet {
         let least = header_len + 8;
-        let quote = &probe[..least + self.rng.place(probe.len() - least + 1)];
+        let quote = &probe[..least + self.chance.place(probe.len() - least + 1)];
         let (from, icmp_type): (&str, u8) = if header_len == 20 {
-            ("203.0.113.9", if self.rng.one_in(2) { 11 } else { 3 })
+            (ROUTERS[0], if self.chance.one_in(2) { 11 } else { 3 })
         } else {
-            ("2001:db8:ff::9", if self.rng.one_in(2) { 3 } else { 1 })
+            (ROUTERS[1], if self.chance.one_in(2) { 3 } else { 1 })
         };
         let message = handmade::icmp(icmp_type, 1, [0; 4], quote);
         let from: IpAddr = from.parse().unwrap();
         let (carrier, bytes) = if header_len == 20 {
-            let to = "192.0.2.1".parse().unwrap();
+            let to = OURS[0].parse().unwrap();
             (Carrier::Packet, handmade::ip(from, to, 1, &[], &message))
         } else {
-            (Carrier::Icmp, message)
+            (Carrier::Icmp(Ident::Ours), message)
         };
-        Delivery {
-            at,
-            from,
-            carrier,
-            bytes,
-        }
+        Packet { from, carrier, bytes }
     }
 
     /// A copy with a few things wrong, and by one in two with its checksum right again.
-    fn damaged(&mut self, delivery: &Delivery) -> Delivery {
-        let mut copy = delivery.clone();
+    fn damaged(&mut self, packet: &Packet) -> Packet {
+        let mut copy = packet.clone();
         let bytes = &mut copy.bytes;
-        for _ in 0..=self.rng.below(3) {
-            if bytes.is_empty() {
-                break;
-            }
-            let place = self.rng.place(bytes.len());
-            match self.rng.below(8) {
-                0 => bytes.truncate(place),
-                1 => bytes.insert(place, self.rng.byte()),
-                2 => drop(bytes.remove(place)),
-                3 => bytes.extend_from_within(place..),
-                _ => bytes[place] ^= self.rng.byte(),
-            }
-        }
-        if self.rng.one_in(2) && bytes.len() >= 24 && bytes[0] == 0x45 && bytes[9] == 1 {
+        self.chance.damage(bytes);
+        if self.chance.one_in(2) && bytes.len() >= 24 && bytes[0] == 0x45 && bytes[9] == 1 {
             handmade::resum(&mut bytes[20..]);
         }
-        if self.rng.one_in(8) {
+        if self.chance.one_in(8) {
             copy.from = "203.0.113.66".parse().unwrap();
+        }
+        copy
+    }
+
+    /// Bytes that never were a packet, where one was expected; or a packet where another kind was expected.
+    fn noise(&mut self, packet: &Packet) -> Packet {
+        let mut copy = packet.clone();
+        copy.carrier = *self.chance.one_of(&Carrier::ALL);
+        if self.chance.one_in(2) {
+            copy.bytes = self.chance.bytes(100);
         }
         copy
     }

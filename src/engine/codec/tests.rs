@@ -1,7 +1,6 @@
 //! The codec against packets made by hand: what answers a probe, and what only looks as if it did.
 
 mod echo;
-mod mutations;
 mod quotes;
 mod syn;
 

@@ -197,12 +197,8 @@ impl Limiter {
     }
 
     /// How many are allowed.
-    fn allowed(&mut self, peer: IpAddr, mut moments: impl Iterator<Item = u64>) -> usize {
-        let mut allowed = 0;
-        while let Some(at) = moments.next() {
-            allowed += usize::from(self.allows(at, peer));
-        }
-        allowed
+    fn allowed(&mut self, peer: IpAddr, moments: impl Iterator<Item = u64>) -> usize {
+        moments.filter(|at| self.allows(*at, peer)).count()
     }
 }
 

@@ -73,6 +73,21 @@ pub(crate) fn assert_checksums(packet: &Packet) {
     assert_eq!(transport, 0, "transport");
 }
 
+/// A packet without what a kernel chooses freely: identification and with it the header checksum over IPv4, flow label over IPv6.
+/// Its checksums are verified first.
+pub(crate) fn without_choices(bytes: Vec<u8>) -> Vec<u8> {
+    let mut packet = read(bytes);
+    assert_checksums(&packet);
+    if packet.addrs.src().is_ipv4() {
+        packet.bytes[4..6].fill(0);
+        packet.bytes[10..12].fill(0);
+    } else {
+        packet.bytes[1] &= 0xf0;
+        packet.bytes[2..4].fill(0);
+    }
+    packet.bytes
+}
+
 fn fill(transport: &mut [u8], at: usize, src: IpAddr, dst: IpAddr, protocol: u8) {
     let sum = handmade::checksum_with_addresses(src, dst, protocol, transport);
     transport[at..at + 2].copy_from_slice(&sum.to_be_bytes());

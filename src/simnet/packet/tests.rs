@@ -163,7 +163,7 @@ fn hashes_are_the_same_on_every_platform() {
     assert_eq!(packet.flow, sip13(FLOW_KEY, &bytes));
 }
 
-/// SipHash with one round a block and three at the end, from its paper (Aumasson and Bernstein, 2012, section 2).
+/// `SipHash` with one round a block and three at the end, from its paper (Aumasson and Bernstein, 2012, section 2).
 fn sip13([k0, k1]: [u64; 2], bytes: &[u8]) -> u64 {
     fn round(v: &mut [u64; 4]) {
         v[0] = v[0].wrapping_add(v[1]);

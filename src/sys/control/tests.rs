@@ -1,4 +1,6 @@
 use proptest::prelude::*;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use super::*;
 
@@ -251,21 +253,48 @@ proptest! {
         let control = decode(&bytes);
         let _ = (control.rx_stamp(), control.tx_stamp(), control.icmp_error(), decode_address(&bytes));
     }
+}
 
-    #[test]
-    fn any_damage_to_real_messages_is_survived(
-        at in any::<prop::sample::Index>(),
-        value in any::<u8>(),
-        cut in any::<prop::sample::Index>(),
-    ) {
-        let mut buffer = Vec::new();
-        put(&mut buffer, libc::SOL_SOCKET, libc::SCM_TIMESTAMPING, &stamps([1_700_000_000, 42], [0, 0]));
-        put(&mut buffer, libc::IPPROTO_IP, libc::IP_RECVERR, &extended_error(42, [4, 0, 0, 0], 0, 7, &sockaddr_in([1; 4], 0)));
-        put(&mut buffer, libc::IPPROTO_IP, libc::IP_TTL, &57_i32.to_ne_bytes());
-        let at = at.index(buffer.len());
-        buffer[at] = value;
-        let cut = cut.index(buffer.len() + 1);
-        let control = decode(&buffer[..cut]);
-        let _ = (control.rx_stamp(), control.tx_stamp(), control.icmp_error());
+/// `PATHJITTER_CASES` asks for more than the usual ones, as in `tests/hostile`.
+fn cases() -> u64 {
+    let asked = std::env::var("PATHJITTER_CASES").ok();
+    asked.map_or(20_000, |text| text.parse().expect("PATHJITTER_CASES is a number"))
+}
+
+#[test]
+fn any_damage_to_real_messages_is_survived() {
+    let error = extended_error(42, [4, 0, 0, 0], 0, 7, &sockaddr_in([1; 4], 0));
+    let mut real = Vec::new();
+    put(
+        &mut real,
+        libc::SOL_SOCKET,
+        libc::SCM_TIMESTAMPING,
+        &stamps([1_700_000_000, 42], [0, 0]),
+    );
+    put(&mut real, libc::IPPROTO_IP, libc::IP_RECVERR, &error);
+    put(&mut real, libc::IPPROTO_IP, libc::IP_TTL, &57_i32.to_ne_bytes());
+    for seed in 0..cases() {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut buffer = real.clone();
+        for _ in 0..random.random_range(1..4) {
+            let at = random.random_range(0..buffer.len());
+            buffer[at] ^= random.random::<u8>();
+        }
+        buffer.truncate(random.random_range(0..=buffer.len()));
+        // No message is shorter than its header, so that the walk is as long as the buffer allows at most.
+        let mut rest = buffer.as_slice();
+        let mut walked = 0;
+        while let Some((_, next)) = split_message(rest) {
+            rest = next;
+            walked += 1;
+        }
+        assert!(walked <= buffer.len() / HEADER_BYTES, "seed {seed}");
+        let control = decode(&buffer);
+        assert!(
+            control.rx_stamp().is_none() || control.tx_stamp().is_none(),
+            "seed {seed}"
+        );
+        let _ = (control.icmp_error(), decode_address(&buffer));
     }
+    eprintln!("control messages: {} cases", cases());
 }

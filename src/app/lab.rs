@@ -1,0 +1,121 @@
+//! `pathjitter lab`: a command in a simulated network, and what is to be said of it afterwards.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::print;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{LabPlan, LabRun};
+use crate::lab::{Ended, Report, Scheduling, Session};
+use crate::simnet::{Ledger, Network, Topology};
+
+/// Does as planned.
+///
+/// # Errors
+/// A topology that can't be read, missing permissions, a command that can't be started, and I/O errors.
+pub(super) fn run(plan: LabPlan) -> anyhow::Result<Exit> {
+    match plan {
+        LabPlan::List => list(),
+        LabPlan::Run(run) => run_command(run),
+    }
+}
+
+fn list() -> anyhow::Result<Exit> {
+    let mut text = String::new();
+    for (name, title) in stories() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name:24}  {title}");
+    }
+    print(text.as_bytes())
+}
+
+fn stories() -> Vec<(String, String)> {
+    Vec::new()
+}
+
+fn run_command(plan: LabRun) -> anyhow::Result<Exit> {
+    let topology = read_topology(&plan.network)?;
+    // No thread may have been started up to here: see `Session::open`.
+    let session = Session::open(&topology.host.addresses)?;
+    if session.scheduling() == Scheduling::Ordinary {
+        tell("no real-time priority (root, CAP_SYS_NICE or RLIMIT_RTPRIO): the simulation may be late under load");
+    }
+    let clock = SystemClock::new();
+    let network = Network::new(&topology, plan.seed, clock.mono());
+    let ended = session.run(network, clock, plan.command)?;
+    tell(&format!("{}: {}", topology.title, ended.report));
+    if let Some(file) = &plan.report {
+        let text = report(&topology, plan.seed, &ended)?;
+        std::fs::write(file, text).with_context(|| format!("{} could not be written", file.display()))?;
+    }
+    Ok(exit(ended.status))
+}
+
+fn read_topology(network: &Path) -> anyhow::Result<Topology> {
+    let shown = network.display();
+    let text = std::fs::read_to_string(network)
+        .with_context(|| format!("{shown} is no story ('pathjitter lab --list'), and can't be read as a file"))?;
+    Topology::read(&text).with_context(|| format!("{shown} is no topology"))
+}
+
+/// What `--report` writes.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    title: &'a str,
+    seed: u64,
+    simulation: &'a Report,
+    ledger: &'a Ledger,
+}
+
+fn report(topology: &Topology, seed: u64, ended: &Ended<Network>) -> anyhow::Result<String> {
+    let document = Document {
+        schema: "pathjitter-lab/1",
+        title: &topology.title,
+        seed,
+        simulation: &ended.report,
+        ledger: ended.responder.ledger(),
+    };
+    let mut text = serde_json::to_string_pretty(&document).context("the report can't be written as JSON")?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// As shells do: the code, or 128 and the number of the signal.
+fn exit(status: ExitStatus) -> Exit {
+    let code = match (status.code(), status.signal()) {
+        (Some(code), _) => code,
+        (None, Some(signal)) => SIGNAL_BASE.saturating_add(signal),
+        (None, None) => return Exit::Error,
+    };
+    u8::try_from(code).map_or(Exit::Error, Exit::Of)
+}
+
+/// Says something beside the output of the command. Where stderr is closed, there is nobody to tell.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "pathjitter: {line}");
+}
+
+/// What shells add to the number of a signal.
+const SIGNAL_BASE: i32 = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_a_shell() {
+        // Wait statuses of Linux: the code in the second byte, the signal in the first.
+        assert_eq!(exit(ExitStatus::from_raw(0)).code(), 0);
+        assert_eq!(exit(ExitStatus::from_raw(3 << 8)).code(), 3);
+        assert_eq!(exit(ExitStatus::from_raw(255 << 8)).code(), 255);
+        assert_eq!(exit(ExitStatus::from_raw(15)).code(), 143);
+    }
+}

@@ -1,0 +1,127 @@
+//! A command in a simulated network, from an empty namespace to the report.
+//!
+//! Two threads. The calling one becomes the simulator: it asks for real-time priority while its rights still count, and does nothing but
+//! carry packets from then on. The other waits for the command and its signals. The command inherits neither the priority nor the exact
+//! timers, so that it measures as it would outside.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::IpAddr;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::error::LabError;
+use super::interface;
+use super::namespace;
+use super::report::{Report, Scheduling};
+use super::simulator::{Responder, Simulator};
+use crate::clock::SystemClock;
+use crate::sys::{EventFd, Tun, process, scheduling};
+
+/// A namespace with its device, and a thread that is ready to simulate.
+#[derive(Debug)]
+pub struct Session {
+    tun: Tun,
+    scheduling: Scheduling,
+    timer_slack: Duration,
+}
+
+/// How a session went.
+#[derive(Debug)]
+pub struct Ended<R> {
+    /// How the command ended.
+    pub status: ExitStatus,
+    /// What was behind the device.
+    pub responder: R,
+    /// How punctual it was, and what got lost that should not.
+    pub report: Report,
+}
+
+impl Session {
+    /// Moves this process into a network namespace whose host has `addresses`. Must be called before a second thread is started.
+    ///
+    /// # Errors
+    /// What is missing for it, and how to get it.
+    pub fn open(addresses: &[IpAddr]) -> Result<Self, LabError> {
+        let exact_timers = |error| LabError::new("the precision of timers could not be set", error);
+        let timer_slack = process::timer_slack().map_err(exact_timers)?;
+        let scheduling = match scheduling::run_in_real_time(PRIORITY) {
+            Ok(()) => Scheduling::RealTime,
+            Err(_not_permitted) => Scheduling::Ordinary,
+        };
+        namespace::enter()?;
+        let tun = interface::open(addresses)?;
+        process::set_timer_slack(Duration::ZERO).map_err(exact_timers)?;
+        Ok(Self {
+            tun,
+            scheduling,
+            timer_slack,
+        })
+    }
+
+    /// How the simulator is scheduled.
+    #[must_use]
+    pub const fn scheduling(&self) -> Scheduling {
+        self.scheduling
+    }
+
+    /// Runs a command, with `responder` as the network around it, whose moments are those of `clock`.
+    ///
+    /// # Errors
+    /// A command that can't be started, a device that fails.
+    pub fn run<R: Responder>(
+        self,
+        responder: R,
+        clock: SystemClock,
+        command: Vec<OsString>,
+    ) -> Result<Ended<R>, LabError> {
+        let stop = Arc::new(EventFd::new().map_err(|error| LabError::new("an eventfd could not be made", error))?);
+        let (network_failed, failure) = oneshot::channel();
+        let name = command.first().map(|program| program.to_string_lossy().into_owned());
+        let attendant = start_attendant(command, self.timer_slack, Arc::clone(&stop), failure)?;
+        let ran = Simulator::new(self.tun, responder, clock).run(&stop);
+        if ran.is_err() {
+            // Where the attendant is gone, so is the command.
+            let _ = network_failed.send(());
+        }
+        let status = attendant
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
+        let status =
+            status.map_err(|error| LabError::new(format!("cannot run '{}'", name.unwrap_or_default()), error))?;
+        let (responder, account) = ran.map_err(|error| LabError::new("the simulated network failed", error))?;
+        Ok(Ended {
+            status,
+            responder,
+            report: Report::new(account, self.scheduling),
+        })
+    }
+}
+
+type Attendant = JoinHandle<io::Result<ExitStatus>>;
+
+fn start_attendant(
+    command: Vec<OsString>,
+    timer_slack: Duration,
+    stop: Arc<EventFd>,
+    network_failed: oneshot::Receiver<()>,
+) -> Result<Attendant, LabError> {
+    let attend = move || {
+        // Threads and processes inherit the exact timers of the simulator, but not what they were before.
+        let status = process::set_timer_slack(timer_slack).and_then(|()| super::command::run(&command, network_failed));
+        // An eventfd that can't be written to is none; nobody could be told then.
+        let _ = stop.wake();
+        status
+    };
+    let thread = thread::Builder::new().name("command".to_owned());
+    thread
+        .spawn(attend)
+        .map_err(|error| LabError::new("a thread could not be started", error))
+}
+
+/// The lowest that is above all ordinary threads would do; some room is left below for others.
+const PRIORITY: u8 = 10;
