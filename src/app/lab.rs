@@ -1,6 +1,6 @@
 //! `pathjitter lab`: a command in a simulated network, and what is to be said of it afterwards.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::print;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{LabPlan, LabRun};
 use crate::lab::{Ended, Report, Scheduling, Session};
-use crate::simnet::{Ledger, Network, Topology};
+use crate::simnet::{Ledger, Network, Topology, stories};
 
 /// Does as planned.
 ///
@@ -29,15 +29,12 @@ pub(super) fn run(plan: LabPlan) -> anyhow::Result<Exit> {
 
 fn list() -> anyhow::Result<Exit> {
     let mut text = String::new();
-    for (name, title) in stories() {
+    for story in stories::all() {
+        let title = story.topology().with_context(|| not_a_topology(story.name))?.title;
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:24}  {title}");
+        let _ = writeln!(text, "{:20}  {title}", story.name);
     }
     print(text.as_bytes())
-}
-
-fn stories() -> Vec<(String, String)> {
-    Vec::new()
 }
 
 fn run_command(plan: LabRun) -> anyhow::Result<Exit> {
@@ -60,9 +57,16 @@ fn run_command(plan: LabRun) -> anyhow::Result<Exit> {
 
 fn read_topology(network: &Path) -> anyhow::Result<Topology> {
     let shown = network.display();
+    if let Some(story) = network.to_str().and_then(stories::find) {
+        return story.topology().with_context(|| not_a_topology(story.name));
+    }
     let text = std::fs::read_to_string(network)
         .with_context(|| format!("{shown} is no story ('pathjitter lab --list'), and can't be read as a file"))?;
-    Topology::read(&text).with_context(|| format!("{shown} is no topology"))
+    Topology::read(&text).with_context(|| not_a_topology(shown))
+}
+
+fn not_a_topology(name: impl Display) -> String {
+    format!("{name} is no topology")
 }
 
 /// What `--report` writes.

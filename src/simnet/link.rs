@@ -103,11 +103,6 @@ impl Pipe {
         self.nature.cost
     }
 
-    /// Largest packet.
-    pub(super) fn mtu(&self) -> u16 {
-        self.nature.mtu
-    }
-
     /// Whether a packet is lost on the way, and why. The bad state changes with every packet, whatever else may take that one.
     fn lose(&mut self) -> Option<DropReason> {
         let in_burst = self.fading.takes(&mut self.random);

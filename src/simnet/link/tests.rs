@@ -43,7 +43,10 @@ fn a_link_without_settings_carries_at_once_what_ethernet_carries() {
     let mut pipe = pipe(&LinkSettings::default());
     assert_eq!(pipe.carry(us(7), 1_500), through(us(7)));
     assert_eq!(pipe.carry(us(7), 1_501), Carried::TooBig { mtu: 1_500 });
-    assert_eq!((pipe.base_delay(), pipe.cost(), pipe.mtu()), (Duration::ZERO, 1, 1_500));
+    assert_eq!(
+        (pipe.base_delay(), pipe.cost(), pipe.nature.mtu),
+        (Duration::ZERO, 1, 1_500)
+    );
 }
 
 #[test]
@@ -250,11 +253,11 @@ fn a_fault_changes_what_it_names_and_its_end_brings_the_rest_back() {
     };
     let mut pipe = pipe(&usual);
     pipe.reconfigure(us(10), &fault);
-    assert_eq!((pipe.cost(), pipe.mtu()), (50, 1_000));
+    assert_eq!((pipe.cost(), pipe.nature.mtu), (50, 1_000));
     assert_eq!(pipe.carry(us(10), 1_001), Carried::TooBig { mtu: 1_000 });
     assert_eq!(pipe.carry(us(10), 1_000), Carried::Dropped(DropReason::Burst));
     pipe.reconfigure(us(20), &usual);
-    assert_eq!((pipe.cost(), pipe.mtu()), (1, 1_500));
+    assert_eq!((pipe.cost(), pipe.nature.mtu), (1, 1_500));
     assert_eq!(pipe.carry(us(20), 1_001), through(us(20)));
 }
 
