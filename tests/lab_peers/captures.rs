@@ -32,26 +32,37 @@ fn every_packet_of_the_network_has_the_right_checksums() {
         ("r2-r3", "set.mtu = 1400"),
         ("app", "set.icmp_limit = 'none'"),
     ]);
-    // It says when it listens, and writes what it has when it is told to end.
+    // It says when it listens. What it has to say of this traffic fits into a pipe, and ends with the last reply.
     let script = format!(
-        "coproc tcpdump -n -vv -i lab0 -U -w capture -Z root 'dst host 10.10.0.5 or dst host fd00:10::5' 2>&1
-         until read -r line <&${{COPROC[0]}} && [[ $line == *'listening on'* ]]; do :; done
-         dumping=$COPROC_PID
-         {{ {TRAFFIC}\n }} >/dev/null 2>&1
-         kill -INT $dumping; wait $dumping
-         exec tcpdump -n -vv -r capture"
+        "coproc tcpdump -l -n -vv -i lab0 --immediate-mode -Z root 'dst host 10.10.0.5 or dst host fd00:10::5' 2>&1
+         until IFS= read -r line <&${{COPROC[0]}} && [[ $line == *'listening on'* ]]; do :; done
+         {{ {TRAFFIC}\n ping -n -c 1 -s 999 10.10.9.11; }} >/dev/null 2>&1
+         until IFS= read -r line <&${{COPROC[0]}} && [[ $line == *'echo reply'*'length 1007' ]]; do echo \"$line\"; done
+         kill $COPROC_PID"
     );
-    let folder = tempfile::tempdir().unwrap();
-    let ended = Lab::start(&network, &format!("cd {}; {script}", folder.path().display())).finish();
+    let ended = Lab::start(&network, &script).finish();
     let output = ended.text();
     for wrong in ["incorrect", "bad", "wrong", "truncated"] {
         let line = output.lines().find(|line| line.contains(wrong));
         assert_eq!(line, None, "{wrong}\n{output}");
     }
     let delivered = ended.report["ledger"]["totals"]["delivered"].as_u64().unwrap();
-    let captured = output.lines().filter(|line| line.contains(" IP ") || line.contains(" IP6 ")).count();
+    let captured = output
+        .lines()
+        .filter(|line| line.contains(" IP ") || line.contains(" IP6 "))
+        .count();
     assert_eq!(u64::try_from(captured).unwrap(), delivered, "{output}");
-    for right in ["[icmp6 sum ok]", "(correct)", "time exceeded", "too big", "need to frag", "prohibited", "[S.]", "[R.]", "[F.]"] {
+    for right in [
+        "[icmp6 sum ok]",
+        "(correct)",
+        "time exceeded",
+        "too big",
+        "need to frag",
+        "prohibited",
+        "[S.]",
+        "[R.]",
+        "[F.]",
+    ] {
         assert!(output.contains(right), "no {right}\n{output}");
     }
 }

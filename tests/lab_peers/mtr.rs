@@ -13,7 +13,10 @@ fn mtr(network: &str, rounds: u32, arguments: &str) -> Lab {
 fn hubs(ended: &Ended) -> Vec<Value> {
     let output = ended.text();
     let report: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
-    report["report"]["hubs"].as_array().unwrap_or_else(|| panic!("{output}")).clone()
+    report["report"]["hubs"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{output}"))
+        .clone()
 }
 
 fn figure(hub: &Value, key: &str) -> f64 {
@@ -32,7 +35,8 @@ fn every_mode_finds_all_hops_in_order_and_the_sums_of_their_delays() {
     if !simulations_are_possible() {
         return;
     }
-    let network = path(&[]);
+    // In the first round mtr sends some probes farther than it has to, and the backend would limit its port unreachables.
+    let network = path(&[("app", "set.icmp_limit = 'none'")]);
     let labs = ["", "-u", "-T -P 8080"].map(|mode| APP.map(|app| mtr(&network, 5, &format!("{mode} {app}"))));
     for both in labs {
         for (lab, addresses) in both.into_iter().zip(HOPS) {
@@ -40,7 +44,12 @@ fn every_mode_finds_all_hops_in_order_and_the_sums_of_their_delays() {
             let hubs = hubs(&ended);
             assert_eq!(hubs.len(), 4, "{}", ended.text());
             for ((hub, address), truth) in hubs.iter().zip(addresses).zip(HOP_RTTS_US) {
-                assert_eq!((hub["host"].as_str(), answered(hub, 5)), (Some(address), 5), "{}", ended.text());
+                assert_eq!(
+                    (hub["host"].as_str(), answered(hub, 5)),
+                    (Some(address), 5),
+                    "{}",
+                    ended.text()
+                );
                 assert_rtt(figure(hub, "Best") * 1e3, truth, &ended.text());
             }
         }
@@ -99,6 +108,10 @@ fn label_stacks_are_read_as_they_are_in_the_file() {
         labels.sort_unstable();
         labels.dedup();
         // Hop from 0, label, traffic class, bottom of the stack, TTL.
-        assert_eq!(labels, ["m 2 16001 0 1 1", "m 3 1048575 0 1 62", "m 3 16002 5 0 1"], "{output}");
+        assert_eq!(
+            labels,
+            ["m 2 16001 0 1 1", "m 3 1048575 0 1 62", "m 3 16002 5 0 1"],
+            "{output}"
+        );
     }
 }

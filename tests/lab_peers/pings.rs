@@ -25,7 +25,8 @@ fn fping_rtts_us(ended: &Ended) -> (Vec<f64>, u64) {
 fn count(output: &str, words: &str) -> u64 {
     let (before, _) = output.split_once(words).unwrap_or_else(|| panic!("{output}"));
     let last = before.rsplit([' ', '\n', '+']).next().unwrap_or_default();
-    last.parse().unwrap_or_else(|_| panic!("no number before {words:?}: {output}"))
+    last.parse()
+        .unwrap_or_else(|_| panic!("no number before {words:?}: {output}"))
 }
 
 #[test]
@@ -101,30 +102,37 @@ fn ping_sees_every_duplicate_that_a_link_makes() {
         return;
     }
     let network = path(&[("host-r1", "reverse.duplicate = 0.3")]);
-    // A pause after the last answer would not show in the count: ping ends with it, whether its copy has come or not.
     let labs = APP.map(|app| Lab::start(&network, &format!("ping -n -c 200 -i 0.01 -W 1 {app}")));
     for lab in labs {
         let ended = lab.finish();
         let output = ended.text();
         let seen = count(&output, " duplicates");
-        assert_eq!(output.matches("(DUP!)").count(), usize::try_from(seen).unwrap(), "{output}");
+        assert_eq!(
+            output.matches("(DUP!)").count(),
+            usize::try_from(seen).unwrap(),
+            "{output}"
+        );
+        // Ping ends with the last answer, whether its copy has come or not.
         let missed = ended.duplicated() - seen;
         assert!(missed <= 1, "{missed} copies were not seen\n{output}");
         assert_share(ended.duplicated(), 200, 0.3);
     }
 }
 
+/// By how much a quantile is above the RTT without jitter, in us.
+type Quantile = fn(f64) -> f64;
+
 #[test]
 fn the_distribution_of_jitter_is_the_configured_one() {
     if !simulations_are_possible() {
         return;
     }
-    // By how much the quantile `q` is above the RTT without jitter, in us.
-    type Quantile = fn(f64) -> f64;
     let kinds: [(&str, Quantile); 3] = [
         ("{ uniform = '4ms' }", |q| 4_000.0 * q),
         ("{ exponential = '1ms' }", |q| -1_000.0 * (1.0 - q).ln()),
-        ("{ bimodal = { by = '2ms', share = 0.3 } }", |q| if q < 0.7 { 0.0 } else { 2_000.0 }),
+        ("{ bimodal = { by = '2ms', share = 0.3 } }", |q| {
+            if q < 0.7 { 0.0 } else { 2_000.0 }
+        }),
     ];
     // Farther apart than jitter can bring two packets together, which then would have to queue.
     let labs = kinds.map(|(jitter, quantile)| {
@@ -141,7 +149,10 @@ fn the_distribution_of_jitter_is_the_configured_one() {
             let share = f64::from(percent) / 100.0;
             let seen = rtts[400 * usize::try_from(percent).unwrap() / 100] - RTT_US;
             let range = quantile(share - error) - 5.0..quantile(share + error) + crate::OVER_US;
-            assert!(range.contains(&seen), "{jitter}: {percent} %: {seen} us, not in {range:?}");
+            assert!(
+                range.contains(&seen),
+                "{jitter}: {percent} %: {seen} us, not in {range:?}"
+            );
         }
     }
 }

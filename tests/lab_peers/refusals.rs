@@ -26,20 +26,35 @@ fn ping_names_every_reason_and_who_gave_it() {
         &network,
         &[
             ("-t 2 10.10.9.11", "From 10.10.2.1 icmp_seq=1 Time to live exceeded"),
-            ("-t 2 fd00:10:9::11", "From fd00:10:2::1 icmp_seq=1 Time exceeded: Hop limit"),
+            (
+                "-t 2 fd00:10:9::11",
+                "From fd00:10:2::1 icmp_seq=1 Time exceeded: Hop limit",
+            ),
             ("10.10.9.12", "From 10.10.3.1 icmp_seq=1 Destination Host Unreachable"),
-            ("fd00:10:9::12", "From fd00:10:3::1 icmp_seq=1 Destination unreachable: Address unreachable"),
+            (
+                "fd00:10:9::12",
+                "From fd00:10:3::1 icmp_seq=1 Destination unreachable: Address unreachable",
+            ),
             ("10.10.9.13", "From 10.10.9.13 icmp_seq=1 Packet filtered"),
-            ("fd00:10:9::13", "From fd00:10:9::13 icmp_seq=1 Destination unreachable: Administratively prohibited"),
+            (
+                "fd00:10:9::13",
+                "From fd00:10:9::13 icmp_seq=1 Destination unreachable: Administratively prohibited",
+            ),
             ("10.99.0.1", "From 10.10.1.1 icmp_seq=1 Destination Net Unreachable"),
-            ("fd00:99::1", "From fd00:10:1::1 icmp_seq=1 Destination unreachable: No route"),
+            (
+                "fd00:99::1",
+                "From fd00:10:1::1 icmp_seq=1 Destination unreachable: No route",
+            ),
         ],
     );
     assert_lines(
         &refusing,
         &[
             ("10.10.9.11", "From 10.10.2.1 icmp_seq=1 Destination Port Unreachable"),
-            ("fd00:10:9::11", "From fd00:10:2::1 icmp_seq=1 Destination unreachable: Port unreachable"),
+            (
+                "fd00:10:9::11",
+                "From fd00:10:2::1 icmp_seq=1 Destination unreachable: Port unreachable",
+            ),
         ],
     );
 }
@@ -52,12 +67,24 @@ fn a_packet_that_is_too_big_teaches_the_kernel_the_mtu_of_the_path() {
     let network = path(&[("r2-r3", "set.mtu = 1400")]);
     // 1,372 bytes are 1,400 with headers of IPv4, 1,352 with those of IPv6. One more is too many.
     let cases = [
-        ("10.10.9.11", 1372, "From 10.10.2.1 icmp_seq=1 Frag needed and DF set (mtu = 1400)"),
-        ("fd00:10:9::11", 1352, "From fd00:10:2::1 icmp_seq=1 Packet too big: mtu=1400"),
+        (
+            "10.10.9.11",
+            1372,
+            "From 10.10.2.1 icmp_seq=1 Frag needed and DF set (mtu = 1400)",
+        ),
+        (
+            "fd00:10:9::11",
+            1352,
+            "From fd00:10:2::1 icmp_seq=1 Packet too big: mtu=1400",
+        ),
     ];
     let labs = cases.map(|(app, fits, line)| {
         let ping = format!("ping -n -c 1 -W 1 -M do {app} -s");
-        let script = format!("{ping} {fits}; {ping} {}; {ping} {}; ip route get {app}", fits + 1, fits + 1);
+        let script = format!(
+            "{ping} {fits}; {ping} {}; {ping} {}; ip route get {app}",
+            fits + 1,
+            fits + 1
+        );
         (line, Lab::start(&network, &script))
     });
     for (line, lab) in labs {
@@ -67,7 +94,11 @@ fn a_packet_that_is_too_big_teaches_the_kernel_the_mtu_of_the_path() {
         assert_eq!(output.lines().filter(|said| *said == line).count(), 1, "{output}");
         // The third never left: the kernel knew.
         assert!(output.contains(" mtu 1400"), "{output}");
-        assert_eq!((ended.packets("host>r1"), ended.dropped("r2>r3", "too_big")), (2, 1), "{output}");
+        assert_eq!(
+            (ended.packets("host>r1"), ended.dropped("r2>r3", "too_big")),
+            (2, 1),
+            "{output}"
+        );
     }
 }
 
@@ -77,6 +108,11 @@ fn a_packet_that_may_be_fragmented_passes_a_small_mtu() {
         return;
     }
     let network = path(&[("r2-r3", "set.mtu = 1400")]);
-    let output = Lab::start(&network, "ping -n -c 1 -W 1 -M dont -s 1472 10.10.9.11").finish().text();
-    assert!(output.contains("1480 bytes from 10.10.9.11: icmp_seq=1 ttl=61 "), "{output}");
+    let output = Lab::start(&network, "ping -n -c 1 -W 1 -M dont -s 1472 10.10.9.11")
+        .finish()
+        .text();
+    assert!(
+        output.contains("1480 bytes from 10.10.9.11: icmp_seq=1 ttl=61 "),
+        "{output}"
+    );
 }

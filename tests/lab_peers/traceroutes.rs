@@ -41,13 +41,17 @@ impl Hop<'_> {
     /// Asserts that only `address` answered, after at least so long.
     fn assert(&self, address: &str, rtt_us: f64, output: &str) {
         assert_eq!(self.addresses, BTreeSet::from([address]), "{output}");
-        assert_rtt(self.rtts_us.iter().copied().fold(f64::INFINITY, f64::min), rtt_us, output);
+        assert_rtt(
+            self.rtts_us.iter().copied().fold(f64::INFINITY, f64::min),
+            rtt_us,
+            output,
+        );
     }
 }
 
-/// Starts a trace of up to six probes a hop, which is what a router answers at once by default.
+/// Starts a trace, probe by probe, so that they are not all late for the same reason. By default a router answers six at once.
 fn trace(network: &str, arguments: &str) -> Lab {
-    Lab::start(network, &format!("traceroute -n -w 1 {arguments}"))
+    Lab::start(network, &format!("traceroute -n -w 1 -N 1 {arguments}"))
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn a_silent_hop_is_a_row_of_stars_and_a_hidden_one_is_no_hop() {
         return;
     }
     let [silent, hidden] = ["set.silent = true", "set.hidden = true"].map(|setting| path(&[("r2", setting)]));
-    let silent = APP.map(|app| trace(&silent, &format!("-q 3 -m 4 {app}")));
+    let silent = APP.map(|app| trace(&silent, &format!("-N 16 -q 3 -m 4 {app}")));
     let hidden = APP.map(|app| trace(&hidden, &format!("-q 3 -m 3 {app}")));
     for (family, lab) in silent.into_iter().enumerate() {
         let output = lab.finish().text();
@@ -120,7 +124,7 @@ fn what_errors_say_stands_behind_their_rtt() {
         (&fenced, "10.10.9.11", 3, HOPS[0][1], 3_000.0, "!X"),
         (&fenced, "fd00:10:9::11", 3, HOPS[1][1], 3_000.0, "!X"),
     ];
-    let labs = cases.map(|case| (trace(case.0, &format!("-q 2 -N 2 -m {} {}", case.2, case.1)), case));
+    let labs = cases.map(|case| (trace(case.0, &format!("-q 3 -m {} {}", case.2, case.1)), case));
     for (lab, (_, _, last, address, rtt, mark)) in labs {
         let output = lab.finish().text();
         let hops = hops(&output);
@@ -156,7 +160,10 @@ fn a_router_that_answers_from_another_address_is_seen_under_that() {
         ("fd00:10:1::11", "fd00:10:ff::1", "fd00:10:1::1"),
     ];
     let labs = cases.map(|case| {
-        let script = format!("traceroute -n -w 1 -q 3 -m 3 {}; ping -n -c 1 -W 1 {} >&2", case.0, case.2);
+        let script = format!(
+            "traceroute -n -w 1 -q 3 -m 3 {}; ping -n -c 1 -W 1 {} >&2",
+            case.0, case.2
+        );
         (Lab::start("other-address", &script), case)
     });
     for (lab, (_, address, own)) in labs {
@@ -165,7 +172,13 @@ fn a_router_that_answers_from_another_address_is_seen_under_that() {
         // 50 and 100 us there and back.
         hops(&output)[1].assert(address, 300.0, &output);
         // An echo reply comes from where the request went.
-        assert!(ended.command.stderr.contains(&format!("64 bytes from {own}: icmp_seq=1 ")), "{output}");
+        assert!(
+            ended
+                .command
+                .stderr
+                .contains(&format!("64 bytes from {own}: icmp_seq=1 ")),
+            "{output}"
+        );
     }
 }
 
@@ -198,9 +211,13 @@ fn a_slow_way_back_raises_rtts_from_the_hop_on_that_uses_it() {
     // There by `out` with 100 us a link, back from agg1 on by `back` with 400 us a link.
     let cases = [
         ("10.10.1.11", ["10.10.0.1", "10.10.50.1", "10.10.1.1", "10.10.1.11"]),
-        ("-I fd00:10:1::11", ["fd00:10::1", "fd00:10:50::1", "fd00:10:1::1", "fd00:10:1::11"]),
+        (
+            "-I fd00:10:1::11",
+            ["fd00:10::1", "fd00:10:50::1", "fd00:10:1::1", "fd00:10:1::11"],
+        ),
     ];
-    for (lab, addresses) in cases.map(|(target, all)| (trace("asymmetric-return", &format!("-q 6 -m 4 {target}")), all)) {
+    for (lab, addresses) in cases.map(|(target, all)| (trace("asymmetric-return", &format!("-q 6 -m 4 {target}")), all))
+    {
         let output = lab.finish().text();
         let truths = [100.0, 300.0, 1_100.0, 1_200.0];
         for ((hop, address), truth) in hops(&output).iter().zip(addresses).zip(truths) {
@@ -215,9 +232,11 @@ fn flows_spread_over_equal_paths_and_each_keeps_to_one() {
         return;
     }
     // By default each probe of traceroute has a source port of its own, or another checksum of ICMP.
-    let spread = ["-U -p 53", "-T -p 8080", "-I"].map(|kind| trace("ecmp", &format!("-q 10 -f 2 -m 2 {kind} 10.10.1.11")));
-    // With a source port, there is one flow, and one probe at a time.
-    let kept = ["-U -p 53", "-T -p 8080"].map(|kind| trace("ecmp", &format!("-q 4 -f 2 -m 2 --sport=40001 {kind} 10.10.1.11")));
+    let spread =
+        ["-U -p 53", "-T -p 8080", "-I"].map(|kind| trace("ecmp", &format!("-q 10 -f 2 -m 2 {kind} 10.10.1.11")));
+    // With a source port, there is one flow.
+    let kept = ["-U -p 53", "-T -p 8080"]
+        .map(|kind| trace("ecmp", &format!("-q 4 -f 2 -m 2 --sport=40001 {kind} 10.10.1.11")));
     let spines: BTreeSet<_> = ["10.10.20.1", "10.10.20.2", "10.10.20.3", "10.10.20.4"].into();
     for lab in spread {
         let output = lab.finish().text();
