@@ -76,11 +76,11 @@ fn loss_is_what_the_ledger_says_and_the_ledger_says_what_the_file_says() {
         return;
     }
     let network = path(&[("host-r1", "forward.loss = 0.2"), ("r3-app", "reverse.loss = 0.1")]);
-    let pings = APP.map(|app| Lab::start(&network, &format!("ping -n -q -c 400 -i 0.005 -W 1 {app}")));
-    let fpings = APP.map(|app| Lab::start(&network, &format!("fping -q -C 400 -p 5 -t 1000 {app}")));
+    let pings = APP.map(|app| Lab::start(&network, &format!("ping -n -q -c 1200 -i 0.003 -W 1 {app}")));
+    let fpings = APP.map(|app| Lab::start(&network, &format!("fping -q -C 1200 -p 3 -t 1000 {app}")));
     let pings = pings.map(Lab::finish).map(|ended| {
         let output = ended.text();
-        let lost = 400 - count(&output, " received");
+        let lost = 1200 - count(&output, " received");
         (ended, lost)
     });
     let fpings = fpings.map(Lab::finish).map(|ended| {
@@ -91,7 +91,7 @@ fn loss_is_what_the_ledger_says_and_the_ledger_says_what_the_file_says() {
         let there = ended.dropped("host>r1", "loss");
         let back = ended.dropped("app>r3", "loss");
         assert_eq!(lost, there + back, "{}", ended.text());
-        assert_share(there, 400, 0.2);
+        assert_share(there, 1200, 0.2);
         assert_share(back, ended.packets("app>r3"), 0.1);
     }
 }
