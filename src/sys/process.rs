@@ -150,8 +150,7 @@ fn ask_to_be_killed_after(parent: u32) -> io::Result<()> {
     }
 }
 
-/// As `prctl` takes it.
-#[expect(clippy::cast_sign_loss, reason = "9")]
+/// As `prctl` takes it: 9.
 const KILL: libc::c_ulong = libc::SIGKILL as libc::c_ulong;
 
 /// `linux/capability.h`.
