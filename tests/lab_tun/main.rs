@@ -5,6 +5,7 @@ mod support;
 
 mod life;
 mod permissions;
+mod signals;
 mod tools;
 
 use std::process::{Command, Stdio};

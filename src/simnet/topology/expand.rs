@@ -125,7 +125,7 @@ impl<'a> Expanded<'a> {
             return;
         };
         for nth in 0..count {
-            let name = format!("{}{}", backend.name, u32::from(nth) + 1);
+            let name = backend.member(nth.into());
             let addresses = backend.addresses.iter().filter_map(|first| address_after(*first, nth));
             let member = self.add_node(name, addresses.collect(), Kind::Backend(backend));
             self.nodes_by_name.entry(backend.name.clone()).or_default().push(member);
