@@ -35,7 +35,7 @@ pub enum DropReason {
     Filtered,
     /// A rate limit.
     Limited,
-    /// The backend was off, or stalled beyond what it can keep.
+    /// The backend was off, or went off while it kept the packet, or was stalled beyond what it can keep.
     BackendDown,
     /// A full table of half-open connections, or a full accept queue.
     ListenOverflow,
@@ -91,7 +91,7 @@ pub struct Totals {
     pub dropped: u64,
     /// Taken by the router or backend that they were for.
     pub consumed: u64,
-    /// On the way.
+    /// On the way, or kept by a backend that stands still.
     pub in_flight: u64,
     /// Of `dropped`: packets of the host that could not be read.
     pub malformed: u64,
@@ -127,7 +127,8 @@ pub struct Share {
     pub packets: u64,
     /// Packets that it dropped.
     pub dropped: u64,
-    /// Packets that it held up for more than 1 ms longer than when nothing is wrong.
+    /// Packets that it held up for more than 1 ms: a link beyond its delay as of the file's `set`, a router or backend from a request to
+    /// its answer, the host while it was frozen. SYN-ACKs that a backend repeats are not late.
     pub delayed: u64,
 }
 
@@ -232,6 +233,12 @@ impl Ledger {
         if let Some(share) = self.share(element, target) {
             share.packets += 1;
         }
+    }
+
+    /// A packet was taken by the element that it was for.
+    pub(super) const fn consume(&mut self) {
+        self.totals.in_flight -= 1;
+        self.totals.consumed += 1;
     }
 
     /// A packet goes no further. It is no longer in flight.

@@ -138,6 +138,8 @@ impl Network {
         let place = &mut self.backends[backend];
         match place.backend.handle_packet(self.now, &flight.packet, &mut self.outbox) {
             Taken::Consumed => self.consume(id),
+            // Still on its way, as far as the totals go.
+            Taken::Held => drop(self.land(id)),
             Taken::Dropped(reason) => self.drop_flight(id, node.into(), reason),
         }
         self.send_answers(node, Some(node), Promptness::Prompt);
@@ -274,7 +276,7 @@ impl Network {
         }
         place.wakes_at = None;
         place.backend.handle_deadline(self.now, &mut self.outbox);
-        self.send_answers(node, Some(node), Promptness::Late);
+        self.send_answers(node, Some(node), Promptness::Prompt);
         self.plan_wake(node, backend);
     }
 
@@ -327,10 +329,18 @@ impl Network {
 
     fn reconfigure_backend(&mut self, node: NodeId, backend: usize) {
         let settings = self.faults.backend(node);
-        self.backends[backend]
-            .backend
-            .reconfigure(self.now, &settings, &mut self.outbox);
+        let place = &mut self.backends[backend].backend;
+        for taken in place.reconfigure(self.now, &settings, &mut self.outbox) {
+            match taken {
+                Taken::Consumed => self.ledger.consume(),
+                Taken::Dropped(reason) => self.count_drop(node.into(), Some(node), reason),
+                Taken::Held => {}
+            }
+        }
         self.send_answers(node, Some(node), Promptness::Late);
+        let place = &mut self.backends[backend].backend;
+        place.handle_deadline(self.now, &mut self.outbox);
+        self.send_answers(node, Some(node), Promptness::Prompt);
         self.plan_wake(node, backend);
     }
 
@@ -344,9 +354,7 @@ impl Network {
     /// A packet was for the element that it has come to.
     fn consume(&mut self, id: FlightId) {
         self.land(id);
-        let totals = self.ledger.totals_mut();
-        totals.in_flight -= 1;
-        totals.consumed += 1;
+        self.ledger.consume();
     }
 
     fn drop_flight(&mut self, id: FlightId, element: ElementId, reason: DropReason) {
@@ -367,11 +375,12 @@ impl Network {
     }
 }
 
-/// Whether an element answers a packet that has just come, or one that came long ago.
+/// Whether an element held up the packet that it answers. A SYN-ACK that is repeated because nobody acknowledged it is no late answer:
+/// the one that got lost, and the packet that is missing, stand in the accounts of those who dropped them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promptness {
     Prompt,
-    /// After a stall, or once more because nobody acknowledged.
+    /// After a stall.
     Late,
 }
 

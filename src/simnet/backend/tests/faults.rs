@@ -19,7 +19,7 @@ fn what_arrives_during_a_stall_is_answered_at_its_end_in_order() {
     both(|family| {
         let mut bench = Bench::new(family, &settings());
         bench.reconfigure(0, &stalled(Stall::Both));
-        let held = (Taken::Consumed, vec![]);
+        let held = (Taken::Held, vec![]);
         assert_eq!(bench.echo(1, b"a"), held);
         assert_eq!(bench.segment(2, PEER), held);
         assert_eq!(bench.echo(3, b"b"), held);
@@ -47,7 +47,7 @@ fn a_stall_of_one_protocol_leaves_the_other_alone_and_can_end_in_parts() {
 fn a_stall_keeps_a_thousand_packets_and_no_more() {
     let mut bench = Bench::new(Family::V4, &stalled(Stall::Icmp));
     for _ in 0..1000 {
-        assert_eq!(bench.echo(1, b"").0, Taken::Consumed);
+        assert_eq!(bench.echo(1, b"").0, Taken::Held);
     }
     assert_eq!(bench.echo(1, b"").0, Taken::Dropped(DropReason::BackendDown));
     assert_eq!(

@@ -62,7 +62,7 @@ fn a_syn_ack_offers_nothing_to_a_syn_without_options_and_is_not_to_be_fragmented
 #[test]
 fn initial_sequence_numbers_and_clocks_come_from_the_seed() {
     let isn = |seed, port| {
-        let backend = Backend::new(&addresses(Family::V4), &settings(), stream(seed, "app01"), at(0));
+        let backend = Backend::new(&settings(), stream(seed, "app01"), at(0));
         let mut bench = Bench::new(Family::V4, &settings());
         bench.backend = backend;
         bench.open(0, Peer { from: port, ..PEER })
