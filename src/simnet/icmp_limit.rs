@@ -155,7 +155,9 @@ impl Global {
         if self.credit > 0 {
             return true;
         }
-        let elapsed = self.refilled.map_or(GLOBAL_REFILL_MOST, |at| now.since(at).min(GLOBAL_REFILL_MOST));
+        let elapsed = self
+            .refilled
+            .map_or(GLOBAL_REFILL_MOST, |at| now.since(at).min(GLOBAL_REFILL_MOST));
         if elapsed < GLOBAL_REFILL_LEAST {
             return false;
         }

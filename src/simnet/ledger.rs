@@ -146,7 +146,8 @@ impl From<NodeId> for ElementId {
 }
 
 impl Element {
-    /// Its name: of a node as in the topology, of a link's direction `a>b`.
+    /// Its name: of a node as in the topology, of a link's direction `a>b`. Of several links between the same two nodes, those that have a
+    /// name of their own show it, as in `a>b (backup)`, so that no two elements are called the same.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -184,7 +185,7 @@ impl Ledger {
         &self.elements
     }
 
-    /// The element with this name; of several links between the same two nodes, the first.
+    /// The element with this name.
     #[must_use]
     pub fn element(&self, name: &str) -> Option<&Element> {
         self.elements.iter().find(|element| element.name == name)

@@ -97,7 +97,7 @@ impl Routes {
         routes
     }
 
-    /// Sets the next hop of a node to a destination. Set twice, both are used as paths of equal cost.
+    /// Sets the next hop of a node to a destination. Parallel links to it are paths of equal cost.
     pub(super) fn fix(&mut self, at: NodeId, to: NodeId, via: NodeId) {
         let leads_there = self.out[at.index()]
             .iter()

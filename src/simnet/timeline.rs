@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::random::{Stream, draw, stream};
-use super::topology::{Event, Jitter, Span};
+use super::random::{Stream, exponential, stream};
+use super::topology::{Event, Span};
 use crate::units::Mono;
 
 /// The events of a network in time.
@@ -87,7 +87,7 @@ impl Course {
 
     fn first(&mut self, at: Mono) -> Mono {
         match &mut self.again {
-            Again::Random { pause, stream, .. } => at.after(draw(&Jitter::Exponential(*pause), stream)),
+            Again::Random { pause, stream, .. } => at.after(exponential(pause.0, stream)),
             Again::Never | Again::Every { .. } => at,
         }
     }
@@ -96,12 +96,8 @@ impl Course {
         self.is_active = !self.is_active;
         let begins = self.is_active;
         match &mut self.again {
-            Again::Random { lasts, stream, .. } if begins => {
-                Some(now.after(draw(&Jitter::Exponential(*lasts), stream)))
-            }
-            Again::Random { pause, stream, .. } => {
-                Some(now.after(draw(&Jitter::Exponential(*pause), stream).max(MIN_CYCLE)))
-            }
+            Again::Random { lasts, stream, .. } if begins => Some(now.after(exponential(lasts.0, stream))),
+            Again::Random { pause, stream, .. } => Some(now.after(exponential(pause.0, stream).max(MIN_CYCLE))),
             _ if begins => self.lasts.map(|lasts| now.after(lasts)),
             Again::Every { period, last } => {
                 *last = last.after(*period);

@@ -317,7 +317,9 @@ impl Tcp {
             timeouts: 0,
             ack_limit: AckLimit::default(),
         };
-        let leaves = arrival.now.after(desk.send_late(arrival.cause, &arrival.tuple, Say::syn_ack(&half_open)));
+        let leaves = arrival
+            .now
+            .after(desk.send_late(arrival.cause, &arrival.tuple, Say::syn_ack(&half_open)));
         self.young += 1;
         // The timer runs from the SYN-ACK on: a slow backend must not repeat what it has not said yet.
         self.half_open

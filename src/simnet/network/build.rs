@@ -117,6 +117,6 @@ fn ledger(expanded: &Expanded<'_>) -> Ledger {
         };
         (node.name.clone(), kind)
     });
-    let pipes = (0..2 * expanded.wires.len()).map(|pipe| expanded.pipe_name(PipeId::new(pipe)));
+    let pipes = (0..2 * expanded.wires.len()).map(|pipe| expanded.unique_pipe_name(PipeId::new(pipe)));
     Ledger::new(nodes, pipes)
 }
