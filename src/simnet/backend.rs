@@ -151,6 +151,9 @@ impl Backend {
     }
 
     fn answer(&mut self, now: Mono, packet: &Packet, out: &mut Outbox) -> Taken {
+        if !packet.is_whole() {
+            return Taken::Dropped(DropReason::Fragment);
+        }
         match (packet.protocol, packet.addrs.family()) {
             (ip::TCP, _) => self.answer_tcp(now, packet, out),
             (ip::ICMP, Family::V4) | (ip::ICMPV6, Family::V6) => self.answer_icmp(now, packet, out),

@@ -39,13 +39,15 @@ pub enum DropReason {
     BackendDown,
     /// A full table of half-open connections, or a full accept queue.
     ListenOverflow,
+    /// A part of a packet, which nothing here puts together again.
+    Fragment,
     /// Not a packet that anything here can read.
     Malformed,
 }
 
 impl DropReason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Loss,
         Self::Burst,
         Self::QueueFull,
@@ -57,6 +59,7 @@ impl DropReason {
         Self::Limited,
         Self::BackendDown,
         Self::ListenOverflow,
+        Self::Fragment,
         Self::Malformed,
     ];
 

@@ -15,7 +15,7 @@ use super::agenda::What;
 use super::flights::{Flight, FlightId};
 use super::{Arrived, Network, Place};
 use crate::units::Mono;
-use crate::wire::Family;
+use crate::wire::{Family, Malformed};
 
 impl Network {
     /// Does all that is due by `now`.
@@ -47,11 +47,15 @@ impl Network {
         buffer.extend_from_slice(packet.get(..MAX_PACKET).unwrap_or(packet));
         let read = match Packet::read(buffer, cause) {
             Ok(read) => read,
-            Err((_, buffer)) => {
+            Err((why, buffer)) => {
                 self.outbox.recycle(buffer);
                 self.ledger.totals_mut().malformed += 1;
                 self.ledger.enter(host, None);
-                self.count_drop(host, None, DropReason::Malformed);
+                let reason = match why {
+                    Malformed::LaterFragment => DropReason::Fragment,
+                    _ => DropReason::Malformed,
+                };
+                self.count_drop(host, None, reason);
                 return;
             }
         };

@@ -203,3 +203,6 @@ pub(in crate::simnet) fn address_after(first: IpAddr, nth: u16) -> Option<IpAddr
         IpAddr::V6(v6) => Some(Ipv6Addr::from(u128::from(v6).checked_add(nth.into())?).into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

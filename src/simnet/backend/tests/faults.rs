@@ -57,6 +57,26 @@ fn a_stall_keeps_a_thousand_packets_and_no_more() {
 }
 
 #[test]
+fn each_packet_that_was_kept_has_a_fate_when_the_stall_or_the_backend_ends() {
+    let mut bench = Bench::new(Family::V4, &stalled(Stall::Both));
+    bench.echo(1, b"");
+    bench.segment(1, Peer { to: 82, ..PEER });
+    let fates = bench.backend.reconfigure(at(2), &settings(), &mut bench.out);
+    assert_eq!(fates, [Taken::Consumed, Taken::Dropped(DropReason::Filtered)]);
+
+    bench.reconfigure(3, &stalled(Stall::Icmp));
+    bench.echo(4, b"");
+    bench.echo(4, b"");
+    let off = BackendSettings {
+        off: Some(true),
+        ..settings()
+    };
+    let fates = bench.backend.reconfigure(at(5), &off, &mut bench.out);
+    assert_eq!(fates, [Taken::Dropped(DropReason::BackendDown); 2]);
+    assert_eq!(bench.backend.reconfigure(at(6), &settings(), &mut bench.out), []);
+}
+
+#[test]
 fn timers_stand_still_with_tcp_and_run_out_once_when_it_goes_on() {
     let mut bench = Bench::new(Family::V4, &settings());
     bench.open(0, PEER);
