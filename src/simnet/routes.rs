@@ -30,8 +30,9 @@ pub(super) struct Routes {
     fixed: HashMap<(NodeId, NodeId), Vec<PipeId>>,
     /// By destination, where anyone asked.
     tables: Vec<Option<Table>>,
-    /// Rows of all tables.
+    /// Rows of all tables, and the most that they may come to, one table aside.
     rows: usize,
+    most_rows: usize,
 }
 
 /// How one among paths of equal cost is chosen.
@@ -84,6 +85,7 @@ impl Routes {
             fixed: HashMap::new(),
             tables: names.iter().map(|_| None).collect(),
             rows: 0,
+            most_rows: MOST_ROWS,
         };
         for ([from, to], cost) in pipes {
             let pipe = PipeId::new(routes.edges.len());
@@ -106,7 +108,7 @@ impl Routes {
             .iter()
             .filter(|pipe| self.edges[pipe.index()].to == via);
         self.fixed.entry((at, to)).or_default().extend(leads_there);
-        self.tables[to.index()] = None;
+        self.forget();
     }
 
     /// Gives a pipe another cost.
@@ -188,7 +190,7 @@ impl Routes {
 
     fn table(&mut self, to: NodeId) -> &mut Table {
         if self.tables[to.index()].is_none() {
-            if self.rows + self.core > MAX_ROWS {
+            if self.rows + self.core > self.most_rows {
                 self.forget();
             }
             self.rows += self.core;
@@ -299,7 +301,10 @@ const fn mixed(n: u64) -> u64 {
 }
 
 /// 10,000 destinations in a network of 400 routers, in about 130 MB. Beyond, tables are worked out again.
-const MAX_ROWS: usize = 4_000_000;
+const MOST_ROWS: usize = 4_000_000;
 
 /// No sum of costs comes near: 2^32 links of the highest cost.
 const UNREACHABLE: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests;
