@@ -1,10 +1,12 @@
 //! All packets are accounted for, and the same happens again with the same seed.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::simnet::DropReason;
 use crate::simnet::ledger::Totals;
+use crate::simnet::{DropReason, Element};
 
 fn assert_balanced(totals: Totals) {
     let into = totals.sent + totals.made + totals.duplicated;
@@ -218,10 +220,10 @@ fn parallel_links_have_accounts_of_their_own() {
     network.handle_packet(ms(0), &echo("10.0.9.1", 0));
     deliveries(&mut network, ms(100));
     let ledger = network.ledger();
-    let packets = |name: &str| ledger.element(name).map(|link| link.packets());
+    let packets = |name: &str| ledger.element(name).map(Element::packets);
     assert_eq!((packets("r1>r2"), packets("r2>r1")), (Some(1), Some(1)));
     assert_eq!((packets("r1>r2 (spare)"), packets("r2>r1 (spare)")), (Some(0), Some(0)));
-    let names: std::collections::BTreeSet<&str> = ledger.elements().iter().map(|element| element.name()).collect();
+    let names: std::collections::BTreeSet<&str> = ledger.elements().iter().map(Element::name).collect();
     assert_eq!(names.len(), ledger.elements().len());
 }
 
@@ -246,14 +248,14 @@ fn topologies() -> impl Strategy<Value = String> {
         let settings = ["", "set.loss = 0.3", "set.duplicate = 0.5", "set = { jitter = { exponential = \"3ms\" }, mtu = 1280 }"];
         let mut text = String::new();
         for n in 0..4 {
-            text += &format!("[[router]]\nname = \"r{n}\"\naddresses = [\"10.0.1.{n}\", \"fd00:1::{n}\"]\nset.hidden = {}\n", hidden && n == 1);
-            text += &format!("[[link]]\nbetween = [\"r{n}\", \"r{}\"]\n", (n + 1) % 4);
+            let _ = write!(text, "[[router]]\nname = \"r{n}\"\naddresses = [\"10.0.1.{n}\", \"fd00:1::{n}\"]\nset.hidden = {}\n", hidden && n == 1);
+            let _ = write!(text, "[[link]]\nbetween = [\"r{n}\", \"r{}\"]\n", (n + 1) % 4);
         }
         text += "[[backend]]\nname = \"app\"\naddresses = [\"10.0.9.1\", \"fd00:9::1\"]\ncount = 3\nset.ports = { 80 = \"open\" }\n";
         text += "[[link]]\nbetween = [\"host\", \"r0\"]\nset.delay = \"1ms\"\n[[link]]\nbetween = [\"r2\", \"app\"]\n";
         for (n, (a, b, cost, setting)) in chords.into_iter().enumerate().filter(|(_, chord)| chord.0 != chord.1) {
             let setting = settings[setting];
-            text += &format!("[[link]]\nname = \"chord{n}\"\nbetween = [\"r{a}\", \"r{b}\"]\nforward.cost = {}\n{setting}\n", cost + 1);
+            let _ = write!(text, "[[link]]\nname = \"chord{n}\"\nbetween = [\"r{a}\", \"r{b}\"]\nforward.cost = {}\n{setting}\n", cost + 1);
         }
         text + [
             "[[route]]\nat = \"r1\"\nto = [\"app2\"]\nvia = \"r0\"\n[[route]]\nat = \"r3\"\nto = [\"app2\"]\nvia = \"r0\"\n",

@@ -59,7 +59,7 @@ fn nodes_are_the_host_then_routers_then_backends_with_groups_spelled_out() {
         addresses,
         ["10.0.0.1", "10.0.1.1", "10.0.9.254", "10.0.9.255", "10.0.10.0"]
     );
-    let named = |name: &str| {
+    let places = |name: &str| {
         expanded
             .nodes_named(name)
             .iter()
@@ -67,7 +67,7 @@ fn nodes_are_the_host_then_routers_then_backends_with_groups_spelled_out() {
             .collect::<Vec<_>>()
     };
     assert_eq!(
-        (named("host"), named("app"), named("app2"), named("nobody")),
+        (places("host"), places("app"), places("app2"), places("nobody")),
         (vec![0], vec![2, 3, 4], vec![3], vec![])
     );
 }
