@@ -46,6 +46,8 @@ pub struct Counters {
     pub slots_skipped: u64,
     /// SYN-ACKs that their peer sent again because the first, or our reset, was lost. They prove nothing about the probe.
     pub syn_ack_retransmissions: u64,
+    /// Answers to probes that this host never sent, although their marks are right.
+    pub answers_to_unsent: u64,
 }
 
 /// A probe that is to be sent now.
@@ -131,19 +133,24 @@ impl Prober {
 
     /// An answer that is proven to be one to the probe `seq` of `series`.
     pub fn handle_answer(&mut self, series: SeriesId, seq: ProbeSeq, answer: Answer, arrival: Arrival) {
-        let Some(progress) = self.series.get_mut(series.index()) else {
+        let Some(progress) = self
+            .series
+            .get_mut(series.index())
+            .filter(|progress| seq < progress.next_seq)
+        else {
+            self.counters.answers_to_unsent += 1;
             return;
         };
-        if seq >= progress.next_seq {
-            return;
-        }
         let Some(entry) = progress.ring.get(seq).copied() else {
             return self.emit(series, seq, arrival.at, What::LateAfterClose);
         };
         let was_waiting = entry.state.is_in_flight();
         match entry.state {
             State::Done(fate) => return self.handle_repeat(series, entry, fate),
-            State::Sending => return,
+            State::Sending => {
+                self.counters.answers_to_unsent += 1;
+                return;
+            }
             State::Waiting { .. } | State::Overdue { .. } => {}
         }
         let Judged {
@@ -297,8 +304,11 @@ impl Prober {
         let what = match fate {
             Fate::Received(_) | Fate::Rejected | Fate::Late => What::Duplicate,
             Fate::Lost | Fate::Unjudged(_) => What::LateAfterClose,
-            // An answer to a probe that never left: somebody guessed a cookie, or the kernel sent what it said it had not.
-            Fate::NotSent => return,
+            // Somebody guessed a cookie, or the kernel sent what it said it had not.
+            Fate::NotSent => {
+                self.counters.answers_to_unsent += 1;
+                return;
+            }
         };
         self.emit(series, entry.seq, entry.sent_at, what);
     }
