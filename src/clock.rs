@@ -185,7 +185,11 @@ mod tests {
         let farthest = i64::MIN.unsigned_abs();
         guard.observe(reading(0, farthest, 40));
         assert_eq!(guard.observe(reading(1_000_000_000, 0, 40)).steps(), 1);
-        assert_eq!(guard.observe(reading(u64::MAX, 0, u64::MAX)).steps(), 1, "nothing is certain any more");
+        assert_eq!(
+            guard.observe(reading(u64::MAX, 0, u64::MAX)).steps(),
+            1,
+            "nothing is certain any more"
+        );
     }
 
     #[test]

@@ -41,6 +41,15 @@ pub(crate) fn script(network: &str, script: &str) -> Run {
     }
 }
 
+/// As [`script`]; what is under way when the device goes down is lost by the device and by no element of the network.
+pub(crate) fn script_that_breaks_the_device(network: &str, script: &str) -> Run {
+    let (ended, truth) = lab(network, script);
+    Run {
+        report: Report::read(&ended),
+        truth,
+    }
+}
+
 fn lab(network: &str, script: &str) -> (Finished, Truth) {
     let folder = tempfile::tempdir().unwrap();
     let [topology, report] = ["network.toml", "report.json"].map(|name| folder.path().join(name));
@@ -55,8 +64,7 @@ fn lab(network: &str, script: &str) -> (Finished, Truth) {
     command.arg("--report").arg(&report);
     command.args(["--", "bash", "-c", script]).stdin(Stdio::null());
     let ended = Guest::start(command).finish();
-    let text =
-        std::fs::read_to_string(&report).unwrap_or_else(|error| panic!("no report ({error}): {}", ended.stderr));
+    let text = std::fs::read_to_string(&report).unwrap_or_else(|error| panic!("no report ({error}): {}", ended.stderr));
     (ended, Truth(serde_json::from_str(&text).unwrap()))
 }
 
@@ -126,7 +134,8 @@ impl Truth {
 impl Line<'_> {
     pub(crate) fn text(&self) -> String {
         let Self { gw, app, link, more } = self;
-        let mut text = String::from("title = \"A line\"\nstory = \"Host, router and backend in a row.\"\nduration = \"60s\"\n");
+        let mut text =
+            String::from("title = \"A line\"\nstory = \"Host, router and backend in a row.\"\nduration = \"60s\"\n");
         // Writing to a String cannot fail.
         let _ = write!(
             text,

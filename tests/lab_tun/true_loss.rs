@@ -36,7 +36,10 @@ fn random_loss_of_echo_is_what_the_network_dropped_to_the_packet() {
         link: "forward.loss = 0.1\nreverse.loss = 0.05",
         ..Line::default()
     };
-    let run = probe(&line.text(), "-q -c 1500 -i 2ms -W 300ms app=10.10.1.11 app=fd00:10:1::b");
+    let run = probe(
+        &line.text(),
+        "-q -c 1500 -i 2ms -W 300ms app=10.10.1.11 app=fd00:10:1::b",
+    );
     let dropped = [run.truth.dropped("gw>app", "loss"), run.truth.dropped("app>gw", "loss")];
     assert_eq!(run.total("lost"), dropped.iter().sum::<u64>());
     assert_eq!(run.total("sent"), 3_000);
@@ -95,7 +98,10 @@ fn lost_resets_of_ours_cost_no_probe_and_lost_syns_no_more_than_themselves() {
     let (sent, lost) = (run.total("sent"), run.total("lost"));
     assert_eq!((sent, run.total("received")), (2_000, 2_000 - lost));
     let dropped = run.truth.dropped("gw>app", "loss");
-    assert!(lost < dropped, "{lost} of {dropped}: half of what was dropped were RSTs");
+    assert!(
+        lost < dropped,
+        "{lost} of {dropped}: half of what was dropped were RSTs"
+    );
     assert_is_share(lost, sent, 0.05);
     assert_interval_contains(&run, 0.05);
 }
