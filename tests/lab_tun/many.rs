@@ -1,7 +1,5 @@
 //! Two thousand backends at once.
 
-use std::time::{Duration, Instant};
-
 use crate::inside::probe;
 use crate::is_possible;
 
@@ -20,9 +18,7 @@ fn two_thousand_backends_by_echo_and_by_syn_lose_nothing() {
     if !is_possible() {
         return;
     }
-    let began = Instant::now();
-    let run = probe("many-backends", &format!("-q -c 4 -i 1s -W 900ms --icmp {}", targets()));
-    let took = began.elapsed();
+    let run = probe("many-backends", &format!("-c 4 -i 1s -W 900ms --icmp {}", targets()));
     assert_eq!(run.report.windows().len(), 4_000);
     for window in run.report.windows() {
         window.assert_outcomes(&[("sent", 4), ("received", 4)]);
@@ -31,5 +27,7 @@ fn two_thousand_backends_by_echo_and_by_syn_lose_nothing() {
     // 16,000 requests, and a RST for each SYN-ACK.
     assert_eq!(run.truth.packets_in(), 24_000);
     // Four seconds of probing; the rest is for a loaded machine and a build that is not optimised.
-    assert!(took < Duration::from_secs(30), "{took:?}");
+    let lengths = run.report.windows().into_iter().map(|window| window.figure("window_s"));
+    let longest = lengths.fold(0.0, f64::max);
+    assert!(longest < 20.0, "{longest} s");
 }
