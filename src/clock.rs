@@ -98,9 +98,11 @@ impl StepGuard {
     /// passed between their two halves (a preempted thread makes that long, never wrong) and `RESOLUTION`.
     pub fn observe(&mut self, reading: Reading) -> ClockEpoch {
         if let Some(anchor) = self.anchor {
-            let moved = reading.wall.nanos_since(anchor.wall)
-                - i64::try_from(nanos(reading.mono.since(anchor.mono))).unwrap_or(i64::MAX);
-            if moved.unsigned_abs() > nanos(anchor.spread + reading.spread + RESOLUTION) {
+            let passed = i64::try_from(nanos(reading.mono.since(anchor.mono))).unwrap_or(i64::MAX);
+            // A wall clock set back by centuries is as far from the other as 64 bits can say.
+            let moved = reading.wall.nanos_since(anchor.wall).saturating_sub(passed);
+            let uncertain = anchor.spread.saturating_add(reading.spread).saturating_add(RESOLUTION);
+            if moved.unsigned_abs() > nanos(uncertain) {
                 self.epoch = ClockEpoch(self.epoch.0.wrapping_add(1));
                 self.anchor = Some(reading);
                 return self.epoch;
@@ -174,6 +176,20 @@ mod tests {
         let mut guard = StepGuard::default();
         guard.observe(reading(0, 1_000_000_000, 40));
         assert_eq!(guard.observe(reading(1_000_000_000, 2_000_020_000, 40)).steps(), 1);
+    }
+
+    #[test]
+    fn the_largest_step_that_a_clock_can_make_is_a_step() {
+        let mut guard = StepGuard::default();
+        // From 292 years after 1970 to 1970, the farthest that 64 bits can say, while a second passes.
+        let farthest = i64::MIN.unsigned_abs();
+        guard.observe(reading(0, farthest, 40));
+        assert_eq!(guard.observe(reading(1_000_000_000, 0, 40)).steps(), 1);
+        assert_eq!(
+            guard.observe(reading(u64::MAX, 0, u64::MAX)).steps(),
+            1,
+            "nothing is certain any more"
+        );
     }
 
     #[test]

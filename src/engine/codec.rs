@@ -73,6 +73,8 @@ pub enum Ignored {
     Cookie,
     /// The cookie is right, the sender is not the target.
     Sender,
+    /// An ICMP error that the kernel queued without saying who sent it.
+    Offender,
 }
 
 impl fmt::Display for Ignored {
@@ -83,6 +85,7 @@ impl fmt::Display for Ignored {
             Self::Foreign => f.write_str("meant for others"),
             Self::Cookie => f.write_str("without our cookie (forged, corrupted, or of an earlier run)"),
             Self::Sender => f.write_str("not from the target"),
+            Self::Offender => f.write_str("ICMP errors of an unknown sender"),
         }
     }
 }

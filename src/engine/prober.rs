@@ -46,6 +46,8 @@ pub struct Counters {
     pub slots_skipped: u64,
     /// SYN-ACKs that their peer sent again because the first, or our reset, was lost. They prove nothing about the probe.
     pub syn_ack_retransmissions: u64,
+    /// Answers to probes that this host never sent, although their marks are right.
+    pub answers_to_unsent: u64,
 }
 
 /// A probe that is to be sent now.
@@ -106,8 +108,17 @@ impl Prober {
     /// When [`handle_deadline`](Self::handle_deadline) or [`poll_due`](Self::poll_due) next have something to do.
     pub fn next_deadline(&mut self) -> Option<Mono> {
         let due = self.schedule.next_due();
-        let paced = (!self.syn_backlog.is_empty()).then(|| self.syn_pacer.next_slot());
-        [due, paced, self.next_timeout()].into_iter().flatten().min()
+        [due, self.next_paced(), self.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When the pacer lets the next SYN go that waits for it. A caller that comes later sends fewer SYNs than it may: the pacer saves
+    /// up no more than a burst.
+    #[must_use]
+    pub fn next_paced(&self) -> Option<Mono> {
+        (!self.syn_backlog.is_empty()).then(|| self.syn_pacer.next_slot())
     }
 
     /// When the next probe times out.
@@ -131,19 +142,24 @@ impl Prober {
 
     /// An answer that is proven to be one to the probe `seq` of `series`.
     pub fn handle_answer(&mut self, series: SeriesId, seq: ProbeSeq, answer: Answer, arrival: Arrival) {
-        let Some(progress) = self.series.get_mut(series.index()) else {
+        let Some(progress) = self
+            .series
+            .get_mut(series.index())
+            .filter(|progress| seq < progress.next_seq)
+        else {
+            self.counters.answers_to_unsent += 1;
             return;
         };
-        if seq >= progress.next_seq {
-            return;
-        }
         let Some(entry) = progress.ring.get(seq).copied() else {
             return self.emit(series, seq, arrival.at, What::LateAfterClose);
         };
         let was_waiting = entry.state.is_in_flight();
         match entry.state {
             State::Done(fate) => return self.handle_repeat(series, entry, fate),
-            State::Sending => return,
+            State::Sending => {
+                self.counters.answers_to_unsent += 1;
+                return;
+            }
             State::Waiting { .. } | State::Overdue { .. } => {}
         }
         let Judged {
@@ -297,8 +313,11 @@ impl Prober {
         let what = match fate {
             Fate::Received(_) | Fate::Rejected | Fate::Late => What::Duplicate,
             Fate::Lost | Fate::Unjudged(_) => What::LateAfterClose,
-            // An answer to a probe that never left: somebody guessed a cookie, or the kernel sent what it said it had not.
-            Fate::NotSent => return,
+            // Somebody guessed a cookie, or the kernel sent what it said it had not.
+            Fate::NotSent => {
+                self.counters.answers_to_unsent += 1;
+                return;
+            }
         };
         self.emit(series, entry.seq, entry.sent_at, what);
     }

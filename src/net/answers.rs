@@ -64,7 +64,10 @@ impl Answers<'_> {
             ttl: None,
             bytes: 0,
         };
-        let read = self.codec.read_queued_error(queued.error, queued.message);
+        let read = queued
+            .error
+            .ok_or(Ignored::Offender)
+            .and_then(|error| self.codec.read_queued_error(error, queued.message));
         self.deliver(read, arrival, prober);
     }
 

@@ -27,7 +27,8 @@ pub(super) struct Channel {
 
 /// An ICMP error from the error queue of a datagram socket, where no other way leads to it.
 pub(super) struct QueuedError<'a> {
-    pub(super) error: crate::outcome::Unreachable,
+    /// `None` where the kernel did not say who sent it.
+    pub(super) error: Option<crate::outcome::Unreachable>,
     pub(super) message: &'a [u8],
 }
 
@@ -140,20 +141,18 @@ impl Channel {
                 }
                 let Some(error) = message.icmp_error else { continue };
                 found = Found::IcmpErrors;
-                if let Some(from) = error.offender {
-                    let error = crate::outcome::Unreachable {
-                        from,
-                        icmp_type: error.icmp_type,
-                        code: error.code,
-                    };
-                    queued(
-                        prober,
-                        QueuedError {
-                            error,
-                            message: message.bytes,
-                        },
-                    );
-                }
+                let error = error.offender.map(|from| crate::outcome::Unreachable {
+                    from,
+                    icmp_type: error.icmp_type,
+                    code: error.code,
+                });
+                queued(
+                    prober,
+                    QueuedError {
+                        error,
+                        message: message.bytes,
+                    },
+                );
             }
             if read < BATCH {
                 break;

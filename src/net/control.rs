@@ -139,6 +139,8 @@ pub struct Noise {
     pub slots_skipped: u64,
     /// SYN-ACKs that their peer had to send again.
     pub syn_ack_retransmissions: u64,
+    /// Answers to probes that this host never sent, although their marks are right.
+    pub answers_to_unsent: u64,
     /// Received packets that answered nothing, by reason.
     pub ignored: BTreeMap<Ignored, u64>,
 }
@@ -164,6 +166,10 @@ impl Noise {
             (
                 self.syn_ack_retransmissions,
                 "SYN-ACKs were sent again by their peers: a first one, or our RST, was lost",
+            ),
+            (
+                self.answers_to_unsent,
+                "answers were to probes that this host never sent, although their marks are right",
             ),
         ];
         let ignored = self

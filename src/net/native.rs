@@ -139,6 +139,7 @@ impl<S: Sink> Native<S> {
         let counters = self.prober.counters();
         self.noise.slots_skipped = counters.slots_skipped;
         self.noise.syn_ack_retransmissions = counters.syn_ack_retransmissions;
+        self.noise.answers_to_unsent = counters.answers_to_unsent;
         self.noise.clock_steps = self.guard.epoch().steps();
         let ids = (0..self.kinds.len()).map(|index| SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX)));
         let complete = ids.map(|id| self.prober.is_complete(id)).collect();

@@ -162,6 +162,7 @@ impl<S: Sink> Portable<S> {
         let counters = self.prober.counters();
         self.noise.slots_skipped = counters.slots_skipped;
         self.noise.syn_ack_retransmissions = counters.syn_ack_retransmissions;
+        self.noise.answers_to_unsent = counters.answers_to_unsent;
         let complete = (0..self.series).map(|id| self.prober.is_complete(SeriesId::new(id)));
         Ok(Finished {
             complete: complete.collect(),

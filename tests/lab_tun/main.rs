@@ -3,10 +3,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod inside;
 mod life;
+mod many;
+mod outcomes;
+mod own_host;
 mod permissions;
+mod round_trips;
 mod signals;
 mod tools;
+mod true_loss;
 
 use std::process::{Command, Stdio};
 

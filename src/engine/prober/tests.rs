@@ -222,6 +222,29 @@ fn a_probe_that_never_left_is_neither_sent_nor_lost() {
 }
 
 #[test]
+fn an_answer_to_a_probe_that_never_left_is_counted_and_nothing_else() {
+    let mut world = World::new(Proto::Icmp, pace(100, 1_000, 2));
+    let failed = world.prober.poll_due(ms(0), ClockEpoch::default(), |_, _| 0).unwrap();
+    world.prober.handle_send_error(failed, SendError::Denied);
+    let leaving = world.prober.poll_due(ms(100), ClockEpoch::default(), |_, _| 0).unwrap();
+    world.drain();
+    let stranger = SeriesId::new(1);
+    for (series, seq) in [
+        (world.id, failed.seq),
+        (world.id, leaving.seq),
+        (world.id, ProbeSeq::new(2)),
+        (world.id, ProbeSeq::new(u64::MAX)),
+        (stranger, ProbeSeq::new(0)),
+    ] {
+        let before = world.prober.counters().answers_to_unsent;
+        world.id = series;
+        world.answer(seq, Answer::Reply, ms(101), ms(101));
+        assert_eq!(world.prober.counters().answers_to_unsent, before + 1, "{seq:?}");
+    }
+    assert_eq!(world.drain(), []);
+}
+
+#[test]
 fn stamps_on_either_side_of_a_clock_step_are_not_subtracted() {
     let mut world = World::new(Proto::Icmp, pace(100, 1_000, 3));
     let mut guard = crate::clock::StepGuard::default();

@@ -76,3 +76,25 @@ fn every_packet_that_answers_nothing_is_counted_once_whatever_it_is_and_whicheve
     assert!(noise.ignored.len() >= 5, "{:?}", noise.ignored);
     assert_eq!(prober.poll_event(), None);
 }
+
+#[test]
+fn a_queued_error_that_names_no_sender_is_counted_where_it_is_the_only_way_to_the_error() {
+    let (codec, mut noise) = (codec(), Noise::default());
+    let (clock, mut guard, mut prober) = (SystemClock::new(), StepGuard::default(), Prober::new(None));
+    let mut answers = Answers {
+        codec: &codec,
+        noise: &mut noise,
+        clock: &clock,
+        guard: &mut guard,
+    };
+    let nameless = QueuedError {
+        error: None,
+        message: &[],
+    };
+    // A raw socket gets every error as a packet too, and counts it there.
+    for access in [IcmpAccess::Datagram, IcmpAccess::Raw] {
+        answers.queued_error(ChannelKind::Icmp(Family::V4, access), &nameless, &mut prober);
+    }
+    assert_eq!(noise.ignored.into_iter().collect::<Vec<_>>(), [(Ignored::Offender, 1)]);
+    assert_eq!(prober.poll_event(), None);
+}

@@ -93,6 +93,7 @@ fn what_did_not_happen_is_not_told_and_what_did_is_told_with_its_count() {
         clock_steps: 13,
         slots_skipped: 14,
         syn_ack_retransmissions: 15,
+        answers_to_unsent: 18,
         ignored: BTreeMap::from([
             (Ignored::Cookie, 16),
             (Ignored::Malformed(Malformed::Truncated), 17),
@@ -105,5 +106,5 @@ fn what_did_not_happen_is_not_told_and_what_did_is_told_with_its_count() {
         .map(|sentence| sentence.split(' ').next().unwrap().parse().unwrap())
         .collect();
     counts.sort_unstable();
-    assert_eq!(counts, [11, 12, 13, 14, 15, 16, 17]);
+    assert_eq!(counts, [11, 12, 13, 14, 15, 16, 17, 18]);
 }

@@ -38,8 +38,12 @@ struct Run {
 
 impl Run {
     fn start() -> Self {
+        Self::start_with(options())
+    }
+
+    fn start_with(options: NativeOptions) -> Self {
         let (remote, inbox) = control().unwrap();
-        let prepared = prepare(options(), inbox, Collector::default()).unwrap();
+        let prepared = prepare(options, inbox, Collector::default()).unwrap();
         assert_eq!(prepared.notices, Vec::<String>::new());
         let thread = thread::spawn(move || prepared.native.run());
         Self { remote, thread }
@@ -213,6 +217,32 @@ fn a_closed_port_refuses_every_syn() {
         run.admit(closed.map(|closed| (closed, pace(1, MINUTE, Some(20)))).into());
         run.remote.send(Command::Seal);
         assert_eq!(fates(&run.finish()), [Fate::Rejected; 40]);
+    });
+}
+
+#[test]
+fn slots_do_not_hold_syns_back_beyond_the_rate_that_the_pacer_allows() {
+    in_fresh_network(|| {
+        let slot = Duration::from_millis(200);
+        let run = Run::start_with(NativeOptions {
+            slot,
+            max_syn_rate: Some(10_000),
+            ..options()
+        });
+        let closed = series(Ipv4Addr::LOCALHOST, Endpoint::Tcp(9));
+        let once = pace(1_000, MINUTE, Some(1));
+        run.admit((0..600).map(|_| (closed.clone(), once)).collect());
+        run.remote.send(Command::Seal);
+        let finished = run.finish();
+        let late_by = |event: &Event| match event.what {
+            What::Sent { late_by } => Some(late_by),
+            _ => None,
+        };
+        let late: Vec<Duration> = finished.sink.events.iter().filter_map(late_by).collect();
+        assert_eq!(late.len(), 600);
+        // 120 a slot take 12 ms. With a burst of 32 and no more in each slot, the last would leave almost 3 s late.
+        let latest = late.into_iter().max().unwrap();
+        assert!(latest < Duration::from_secs(1), "{latest:?} after the end of its slot");
     });
 }
 

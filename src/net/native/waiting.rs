@@ -55,11 +55,10 @@ impl<S: Sink> Native<S> {
         // Answers to what is under way are read once a slot; the kernel has stamped them long before.
         let in_flight = self.prober.in_flight(Proto::Icmp) + self.prober.in_flight(Proto::Tcp) > 0;
         let reading = in_flight.then(|| now.after(Duration::from_nanos(1)));
-        [deadline, reading]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|at| end_of_slot(at, self.slot))
+        let slotted = [deadline, reading].into_iter().flatten().min();
+        let slotted = slotted.map(|at| end_of_slot(at, self.slot));
+        // Once a slot, no more than the pacer's burst would leave, whatever the rate that it is set to.
+        [slotted, self.prober.next_paced()].into_iter().flatten().min()
     }
 }
 
