@@ -71,9 +71,9 @@ impl Facts {
                 let target: &mut Target = targets.entry(seen.series.target.to_string()).or_default();
                 target.before = path(&mut network, seen.series.address);
                 let usual = network.base_rtt(seen.series.address).unwrap_or_default();
-                target
-                    .shown_mut(seen.series.endpoint)
-                    .add(seen, usual + SPIKE + run.slack);
+                let slow = seen.rtts(Outcome::Reply).filter(|rtt| *rtt > usual + SPIKE + run.slack);
+                let slow = slow.count().saturating_sub(run.strays);
+                target.shown_mut(seen.series.endpoint).add(seen, slow);
             }
         }
         // No packet is in there; time alone passes.
@@ -161,9 +161,9 @@ impl Shown {
         self.refused + self.unreachable + self.prohibited > 0
     }
 
-    fn add(&mut self, seen: &Seen, slow: Duration) {
+    fn add(&mut self, seen: &Seen, slow: usize) {
         self.replies += seen.count(Outcome::Reply);
-        self.slow += seen.rtts(Outcome::Reply).filter(|rtt| *rtt > slow).count();
+        self.slow += slow;
         self.refused += seen.count(Outcome::Refused);
         self.unreachable += seen.count(Outcome::Unreachable);
         self.prohibited += seen.count(Outcome::Prohibited);

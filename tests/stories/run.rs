@@ -16,6 +16,8 @@ pub(crate) struct Run {
     pub(crate) ledger: Ledger,
     /// How much longer RTTs may be than the network makes them, because of what is between it and the prober.
     pub(crate) slack: Duration,
+    /// How many answers of a series may take longer still, for reasons that nobody saw.
+    pub(crate) strays: usize,
 }
 
 /// What became of the probes of one series.

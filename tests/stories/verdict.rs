@@ -39,6 +39,7 @@ fn judge(code: Code, facts: &Facts, claim: &Claim<'_>) -> Result<(), String> {
             let Some(rule) = named else {
                 return Err("no rule".to_owned());
             };
+            must(!claim.members.is_empty(), "somebody suffers")?;
             only_members_suffer(facts, claim)?;
             rule.holds
         }

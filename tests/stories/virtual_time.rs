@@ -16,24 +16,25 @@ pub(crate) fn run(topology: &Topology, seed: u64) -> Run {
     // Another phase with each seed; no rhythm is a multiple of it.
     let phase = Duration::from_millis(97 * seed);
     world.run_for(phase, |_, _| {});
-    let mut seen: Vec<Seen> = probed(topology).into_iter().map(Seen::nothing_of).collect();
-    for seen in &seen {
+    let mut all: Vec<Seen> = probed(topology).into_iter().map(Seen::nothing_of).collect();
+    for seen in &all {
         world.admit_series(seen.series.clone(), pace(seen.series.endpoint.proto()));
     }
-    let mut note = |event: &Event, _| note(&mut seen[event.series.index()], event);
+    let mut note = |event: &Event, _| note(&mut all[event.series.index()], event);
     world.run_for(topology.duration.0.saturating_sub(phase), &mut note);
     world.stop_sending();
     world.run_for(PATIENCE, &mut note);
     world.close(&mut note);
-    for (seen, id) in seen.iter_mut().zip((0..).map(SeriesId::new)) {
+    for (seen, id) in all.iter_mut().zip((0..).map(SeriesId::new)) {
         let late = world.summary(id).and_then(|summary| summary.send_late);
         seen.sent_late = late.map_or(Duration::ZERO, |late| late.p99);
     }
     let ledger = serde_json::to_value(world.network().ledger()).and_then(serde_json::from_value);
     Run {
-        seen,
+        seen: all,
         ledger: ledger.unwrap_or_else(|why| panic!("the ledger reads otherwise: {why}")),
         slack: Duration::ZERO,
+        strays: 0,
     }
 }
 

@@ -274,7 +274,8 @@ impl Network {
         }
         place.wakes_at = None;
         place.backend.handle_deadline(self.now, &mut self.outbox);
-        self.send_answers(node, Some(node), Promptness::Late);
+        // What is sent once more, because nobody acknowledged it, has not been held up.
+        self.send_answers(node, Some(node), Promptness::Prompt);
         self.plan_wake(node, backend);
     }
 
@@ -371,7 +372,7 @@ impl Network {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promptness {
     Prompt,
-    /// After a stall, or once more because nobody acknowledged.
+    /// After a stall.
     Late,
 }
 
