@@ -56,6 +56,7 @@ pub(crate) fn run(story: &Story, topology: &Topology) -> Result<Run, String> {
         ledger: report.ledger,
         slack: LATE,
         strays: STRAYS,
+        is_host_modelled: false,
     })
 }
 
@@ -196,8 +197,12 @@ fn note(line: &Value, late: &[LateMoment], seen: &mut Seen) {
     let back = sent + rtt.map_or(0, |rtt| i128::try_from(rtt.as_nanos()).unwrap_or(i128::MAX));
     let seq = line["probe_seq"].as_u64().unwrap_or_default();
     let margin = i128::try_from(LATE.as_nanos()).unwrap_or(i128::MAX);
-    // In between a packet is in the model, where time is counted and nothing waits.
-    let disturbs = |moment: &LateMoment| moment.overlaps(sent, sent + margin) || moment.overlaps(back - margin, back);
+    // In between a packet is in the model, where time is counted and nothing waits. And what is less than the jitter that files
+    // leave out changes no figure: of answers that all come when a stall ends, the last is written late.
+    let disturbs = |moment: &LateMoment| {
+        let is_long = JITTER_ONE_IN * (moment.to_ns - moment.from_ns) > back - sent;
+        is_long && (moment.overlaps(sent, sent + margin) || moment.overlaps(back - margin, back))
+    };
     if late.iter().any(disturbs) {
         seen.discarded += 1;
     } else {
@@ -215,6 +220,9 @@ const PROTOS: [(&str, Proto); 2] = [("icmp", Proto::Icmp), ("tcp", Proto::Tcp)];
 /// Shorter delays are none of the simulator's late moments, so that any RTT may contain one on its way out and one back; half of them
 /// will not, so that this is enough for a median.
 const LATE: Duration = Duration::from_micros(200);
+
+/// A twentieth.
+const JITTER_ONE_IN: i128 = 20;
 
 /// Pauses of the whole machine that the simulator has no way to see, in a minute of one series.
 const STRAYS: usize = 1;

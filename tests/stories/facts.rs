@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) nodes: BTreeMap<IpAddr, String>,
     /// How late this host sent, 99th percentile of the worst series.
     pub(crate) sent_late: Duration,
+    /// Whether it is only late when the story says so.
+    pub(crate) is_host_modelled: bool,
     /// Why elements dropped packets.
     reasons: BTreeMap<String, BTreeSet<String>>,
 }
@@ -93,6 +95,7 @@ impl Facts {
         Self {
             targets,
             nodes: nodes(topology),
+            is_host_modelled: run.is_host_modelled,
             sent_late: run.seen.iter().map(|seen| seen.sent_late).max().unwrap_or_default(),
             reasons: elements
                 .map(|element| (element.name.clone(), element.dropped.keys().cloned().collect()))

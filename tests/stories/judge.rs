@@ -53,6 +53,26 @@ fn deviation(expected: &Expectation, seen: &Seen, run: &Run) -> Option<String> {
     if !is_in(unanswered, sent, expected.loss) {
         return Some(format!("{unanswered} of {sent} lost, not {:?}", expected.loss));
     }
+    let refused = seen.count(Outcome::Refused);
+    let may_be_refused = expected.refused.unwrap_or(match wanted {
+        Outcome::Refused => [0.0, 1.0],
+        _ => [0.0, 0.0],
+    });
+    if !is_in(refused, sent, may_be_refused) {
+        return Some(format!("{refused} of {sent} refused, not {may_be_refused:?}"));
+    }
+    let errors = [Outcome::Unreachable, Outcome::Prohibited];
+    if let Some(error) = errors
+        .into_iter()
+        .find(|error| *error != wanted && seen.count(*error) > 0)
+    {
+        return Some(format!("{} of {sent} get {error:?}", seen.count(error)));
+    }
+    timing_deviation(expected, seen, run)
+}
+
+fn timing_deviation(expected: &Expectation, seen: &Seen, run: &Run) -> Option<String> {
+    let wanted = like(expected.answer);
     let rtt = expected.rtt?.0;
     let median = seen.median(wanted).unwrap_or_default();
     if median < rtt.saturating_sub(rtt / 20) || median > rtt + rtt / 20 + run.slack {

@@ -21,6 +21,7 @@ use std::thread;
 use facts::Facts;
 use pathjitter::simnet::Topology;
 use pathjitter::simnet::stories::{self, Story};
+use pathjitter::simnet::topology::Code;
 use run::Run;
 use support::Lab;
 
@@ -72,6 +73,22 @@ fn no_other_verdict_would_pass_for_that_of_the_file() {
     assert!(undetected.is_empty(), "{}", undetected.join("\n"));
 }
 
+#[test]
+fn a_story_in_which_nothing_happens_is_found_out() {
+    let eventful = stories::all().iter().filter(|story| !read(story).events.is_empty());
+    let unnoticed = eventful.filter(|story| {
+        let mut topology = read(story);
+        topology.events.clear();
+        let run = virtual_time::run(&topology, 0);
+        // Both must tell: what probes found, and the verdict. A host that stands still may meet no answer.
+        let is_shown = !judge::deviations(&topology, &run).is_empty() || topology.verdict.code == Code::ProberHost;
+        let verdict = verdict::deviation(&Facts::new(&topology, &run), &topology.verdict);
+        !is_shown || verdict.is_none()
+    });
+    let unnoticed: Vec<&str> = unnoticed.map(|story| story.name).collect();
+    assert_eq!(unnoticed, Vec::<&str>::new());
+}
+
 fn deviations(topology: &Topology, run: &Run) -> Vec<String> {
     let mut wrong = judge::deviations(topology, run);
     let verdict = verdict::deviation(&Facts::new(topology, run), &topology.verdict);
@@ -88,7 +105,10 @@ fn at_once(sessions: usize, stories: Vec<&'static Story>) -> Vec<String> {
         while let Some(story) = next() {
             let topology = read(story);
             let found = match behind_tun::run(story, &topology) {
-                Ok(run) => deviations(&topology, &run),
+                Ok(run) => {
+                    tell(story, &run);
+                    deviations(&topology, &run)
+                }
                 Err(why) => vec![why],
             };
             let found = found.into_iter().map(|found| format!("{}: {found}", story.name));
@@ -101,6 +121,25 @@ fn at_once(sessions: usize, stories: Vec<&'static Story>) -> Vec<String> {
         }
     });
     wrong.into_inner().unwrap()
+}
+
+/// Says what was not compared.
+fn tell(story: &Story, run: &Run) {
+    let discarded: usize = run.seen.iter().map(|seen| seen.discarded).sum();
+    let kept: usize = run.seen.iter().map(|seen| seen.probes.len()).sum();
+    if discarded > 0 {
+        eprintln!(
+            "{}: {kept} probes judged, {discarded} discarded, since the simulator was late",
+            story.name
+        );
+    }
+    let is_about_host = matches!(read(story).verdict.code, Code::Clean | Code::ProberHost);
+    if is_about_host && run.seen.iter().any(|seen| seen.sent_late > verdict::STALLED) {
+        eprintln!(
+            "{}: this host sent late, which may be the load of this machine: clean is not told from prober_host",
+            story.name
+        );
+    }
 }
 
 /// Whether there can be a lab; if not, that is said loudly, or a failure where it is required.

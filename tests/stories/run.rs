@@ -18,6 +18,8 @@ pub(crate) struct Run {
     pub(crate) slack: Duration,
     /// How many answers of a series may take longer still, for reasons that nobody saw.
     pub(crate) strays: usize,
+    /// Whether the prober is late only when the story says so: a real host may be busy with other things.
+    pub(crate) is_host_modelled: bool,
 }
 
 /// What became of the probes of one series.

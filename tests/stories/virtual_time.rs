@@ -35,6 +35,7 @@ pub(crate) fn run(topology: &Topology, seed: u64) -> Run {
         ledger: ledger.unwrap_or_else(|why| panic!("the ledger reads otherwise: {why}")),
         slack: Duration::ZERO,
         strays: 0,
+        is_host_modelled: true,
     }
 }
 
