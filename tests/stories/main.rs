@@ -11,6 +11,7 @@ mod behind_tun;
 mod facts;
 mod judge;
 mod mutations;
+mod rules;
 mod run;
 mod verdict;
 mod virtual_time;
