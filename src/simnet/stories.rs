@@ -220,8 +220,10 @@ mod tests {
             let members = &topology.verdict.members;
             let is_bad = |probe: &str| members.iter().any(|member| probe.split(':').next() == Some(member));
             for expected in &topology.expectations {
-                let is_clean =
-                    expected.answer == AnswerKind::Reply && expected.loss[1] <= 0.0 && expected.spikes[1] <= 0.0;
+                let is_clean = expected.answer == AnswerKind::Reply
+                    && expected.loss[1] <= 0.0
+                    && expected.spikes[1] <= 0.0
+                    && expected.refused.is_none();
                 let is_backend = topology
                     .backends
                     .iter()

@@ -83,6 +83,8 @@ pub struct Expectation {
     /// The share of answers that take 1 ms longer than `rtt` lies between these two: both 0.
     #[serde(default)]
     pub spikes: [f64; 2],
+    /// The share of probes that a RST answers lies between these two: both 0, or anything where that is what most get.
+    pub refused: Option<[f64; 2]>,
 }
 
 /// What probes get.

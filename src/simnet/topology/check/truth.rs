@@ -71,7 +71,12 @@ fn check_probe(probe: &str, names: &Names, place: &Place<'_>, problems: &mut Pro
 
 fn check_figures(expected: &Expectation, place: &Place<'_>, problems: &mut Problems<'_>) {
     check_span(expected.rtt, &place.key("rtt"), problems);
-    for (key, [least, most]) in [("loss", expected.loss), ("spikes", expected.spikes)] {
+    let ranges = [
+        ("loss", expected.loss),
+        ("spikes", expected.spikes),
+        ("refused", expected.refused.unwrap_or_default()),
+    ];
+    for (key, [least, most]) in ranges {
         let holds = 0.0 <= least && least <= most && most <= 1.0;
         problems.expect(holds, &place.key(key), || {
             format!("no range of shares: {least} to {most}; write the least and the most, both from 0 to 1")

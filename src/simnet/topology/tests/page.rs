@@ -52,6 +52,7 @@ fn the_page_explains_every_key_and_every_word_of_the_format() {
         ("host.stalled = true", "host.zzz = true"),
         ("members = [\"app\"]", "zzz = [\"app\"]"),
         ("spikes = [0.1, 0.2]", "zzz = [0.1, 0.2]"),
+        ("refused = [0.0, 0.1]", "zzz = [0.0, 0.1]"),
         ("port = 9090", "zzz = 9090"),
         ("tc = 5", "zzz = 5"),
         ("within = \"dropped\"", "zzz = \"dropped\""),
