@@ -78,12 +78,14 @@ fn help_goes_to_stdout_and_is_a_success() {
 fn short_help_reads_as_reviewed() {
     insta::assert_snapshot!("help", stdout(&pathjitter(&["--help"])));
     insta::assert_snapshot!("ping_help", stdout(&pathjitter(&["ping", "--help"])));
+    insta::assert_snapshot!("lab_help", stdout(&pathjitter(&["lab", "--help"])));
 }
 
 #[test]
 fn long_help_reads_as_reviewed() {
     insta::assert_snapshot!("help_long", stdout(&pathjitter(&["help"])));
     insta::assert_snapshot!("ping_help_long", stdout(&pathjitter(&["help", "ping"])));
+    insta::assert_snapshot!("lab_help_long", stdout(&pathjitter(&["help", "lab"])));
 }
 
 #[test]
@@ -132,6 +134,21 @@ fn each_mistake_on_the_command_line_is_one_line_that_names_it() {
             &["ping", "-c", "99999999", "-i", "1us", "-W", "1m", "a"],
             &["-W 1m", "-i 1us", "60000000"],
         ),
+        (&["lab"], &["STORY|FILE"]),
+        (
+            &["lab", "no-such-story"],
+            &["'no-such-story'", "lab --list", "No such file"],
+        ),
+        (
+            &["lab", "no-such-story", "--show"],
+            &["'no-such-story'", "lab --list", "No such file"],
+        ),
+        (&["lab", "quiet", "true"], &["'true'"]),
+        (&["lab", "quiet", "--seed", "x"], &["x", "--seed"]),
+        (
+            &["lab", "quiet", "--report", "/no/such/folder/report", "--", "true"],
+            &["the report", "/no/such/folder/report", "No such file"],
+        ),
         (&["man", "pong"], &["'pong'"]),
         (&["completions", "tcsh"], &["tcsh", "bash"]),
     ] {
@@ -168,6 +185,19 @@ fn messages_hold_no_control_characters_whatever_was_typed() {
     for arg in ["a\nb", "\u{1b}[31mred", "x\r=y", "a:\u{7}"] {
         let line = mistake(&["ping", arg]);
         assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+}
+
+#[test]
+fn a_story_is_shown_as_it_can_be_read_again_and_all_are_listed() {
+    let list = stdout(&pathjitter(&["lab", "--list"]));
+    let names: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.contains(&"quiet") && names.is_sorted(), "{list}");
+    for name in names {
+        let shown = pathjitter(&["lab", name, "--show"]);
+        assert_eq!((shown.status.code(), stderr(&shown).as_str()), (Some(0), ""), "{name}");
+        let text = stdout(&shown);
+        pathjitter::simnet::Topology::read(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
 
@@ -214,6 +244,7 @@ fn manual_pages_render_without_warnings_and_hold_what_the_help_holds() {
                 "PATHJITTER_COUNT",
             ],
         ),
+        (&["man", "lab"], &["--seed", "lossy-uplink", "EXIT STATUS", "SHELL"]),
         (&["man", "completions"], &["bash"]),
     ] {
         let output = pathjitter(args);

@@ -1,6 +1,8 @@
 //! `pathjitter lab`: a command in a simulated network, and what is to be said of it afterwards.
 
-use std::fmt::{Display, Write as _};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -14,6 +16,7 @@ use super::print;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{LabPlan, LabRun};
 use crate::lab::{Ended, Report, Scheduling, Session};
+use crate::report::{Charset, clean};
 use crate::simnet::{Ledger, Network, Topology, stories};
 
 /// Does as planned.
@@ -23,6 +26,7 @@ use crate::simnet::{Ledger, Network, Topology, stories};
 pub(super) fn run(plan: LabPlan) -> anyhow::Result<Exit> {
     match plan {
         LabPlan::List => list(),
+        LabPlan::Show(network) => print(read(&network)?.as_bytes()),
         LabPlan::Run(run) => run_command(run),
     }
 }
@@ -39,6 +43,13 @@ fn list() -> anyhow::Result<Exit> {
 
 fn run_command(plan: LabRun) -> anyhow::Result<Exit> {
     let topology = read_topology(&plan.network)?;
+    if has_host_events(&topology) {
+        tell(
+            "the topology has events on the host, which is this machine here: only what comes to a frozen host is held back",
+        );
+    }
+    // Now, so that a file that can't be written does not cost a run.
+    let report_file = plan.report.as_deref().map(create).transpose()?;
     // No thread may have been started up to here: see `Session::open`.
     let session = Session::open(&topology.host.addresses)?;
     if session.scheduling() == Scheduling::Ordinary {
@@ -48,25 +59,49 @@ fn run_command(plan: LabRun) -> anyhow::Result<Exit> {
     let network = Network::new(&topology, plan.seed, clock.mono());
     let ended = session.run(network, clock, plan.command)?;
     tell(&format!("{}: {}", topology.title, ended.report));
-    if let Some(file) = &plan.report {
+    if let (Some(mut file), Some(path)) = (report_file, &plan.report) {
         let text = report(&topology, plan.seed, &ended)?;
-        std::fs::write(file, text).with_context(|| format!("{} could not be written", file.display()))?;
+        file.write_all(text.as_bytes()).with_context(|| no_report(path))?;
     }
     Ok(exit(ended.status))
 }
 
 fn read_topology(network: &Path) -> anyhow::Result<Topology> {
-    let shown = network.display();
-    if let Some(story) = network.to_str().and_then(stories::find) {
-        return story.topology().with_context(|| not_a_topology(story.name));
-    }
-    let text = std::fs::read_to_string(network)
-        .with_context(|| format!("{shown} is no story ('pathjitter lab --list'), and can't be read as a file"))?;
-    Topology::read(&text).with_context(|| not_a_topology(shown))
+    Topology::read(&read(network)?).with_context(|| not_a_topology(&shown(network)))
 }
 
-fn not_a_topology(name: impl Display) -> String {
-    format!("{name} is no topology")
+/// The text of a story, or of a file.
+fn read(network: &Path) -> anyhow::Result<Cow<'static, str>> {
+    if let Some(story) = network.to_str().and_then(stories::find) {
+        return Ok(story.text.into());
+    }
+    let text = std::fs::read_to_string(network).with_context(|| {
+        let shown = shown(network);
+        format!("'{shown}' is no story ('pathjitter lab --list'), and can't be read as a file")
+    })?;
+    Ok(text.into())
+}
+
+/// Whether anything would happen to the host itself, which only virtual time can do.
+fn has_host_events(topology: &Topology) -> bool {
+    topology.events.iter().any(|event| event.host.is_some())
+}
+
+fn create(report: &Path) -> anyhow::Result<File> {
+    File::create(report).with_context(|| no_report(report))
+}
+
+fn no_report(path: &Path) -> String {
+    format!("the report could not be written to '{}'", shown(path))
+}
+
+/// A path without what a terminal would obey.
+fn shown(path: &Path) -> String {
+    clean(&path.to_string_lossy(), Charset::Utf8).into_owned()
+}
+
+fn not_a_topology(name: &str) -> String {
+    format!("'{name}' is no topology")
 }
 
 /// What `--report` writes.
@@ -104,7 +139,7 @@ fn exit(status: ExitStatus) -> Exit {
 
 /// Says something beside the output of the command. Where stderr is closed, there is nobody to tell.
 fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "pathjitter: {line}");
+    let _ = writeln!(std::io::stderr(), "pathjitter: {}", clean(line, Charset::Utf8));
 }
 
 /// What shells add to the number of a signal.

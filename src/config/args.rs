@@ -52,12 +52,13 @@ pub enum Command {
     Ping(Box<PingArgs>),
     /// Run a command in a simulated network, with real sockets
     ///
-    /// Runs a command, or a shell, whose only way out is a network that is simulated from a topology file or a built-in
-    /// story: links with delay, jitter and loss, routers, backends, faults in time. The kernel's sockets and stamps are
-    /// the real ones, so any tool can be tried there. Nothing outside is touched or reached.
+    /// Runs a command, or a shell, whose only way out is a network that is simulated as a file describes it: links with
+    /// delay, jitter and loss, routers, backends, and faults that come and go. Some such files are built in, as stories with
+    /// one thing wrong each. The sockets and stamps are those of this kernel, so any tool can be tried there; no packet
+    /// reaches a real network.
     ///
-    /// How punctual the simulation was is said at the end. Needs root, or a system with open user namespaces and a
-    /// /dev/net/tun for all.
+    /// Which addresses there are to probe, --show tells. At the end, one line says how punctual the simulation was. It needs
+    /// root, or a system with open user namespaces and a /dev/net/tun for all.
     Lab(LabArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -121,6 +122,9 @@ pub struct LabArgs {
     /// List the built-in stories
     #[arg(long)]
     pub list: bool,
+    /// Print the story or file, with the addresses in it, and run nothing; a start for a network of one's own
+    #[arg(long)]
+    pub show: bool,
     #[command(flatten)]
     help: HelpFlag,
 }

@@ -58,11 +58,12 @@ pub const PING: Sections = Sections {
 pub const LAB: Sections = Sections {
     examples: &[
         ("pathjitter lab --list", "the built-in stories"),
-        ("pathjitter lab my-network.toml", "a shell in a network of one's own"),
+        ("pathjitter lab lossy-uplink --show", "what is in one of them"),
         (
-            "pathjitter lab my-network.toml -- mtr -n 10.10.1.11",
+            "pathjitter lab lossy-uplink -- pathjitter ping 10.10.1.11:8080",
             "one command in it",
         ),
+        ("pathjitter lab my-network.toml", "a shell in a network of one's own"),
     ],
     exit_status: &[
         (

@@ -10,6 +10,8 @@ use super::args::LabArgs;
 pub enum LabPlan {
     /// Print what stories there are.
     List,
+    /// Print the file of this network.
+    Show(PathBuf),
     /// Run a command in a simulated network.
     Run(LabRun),
 }
@@ -36,12 +38,16 @@ impl LabPlan {
             seed,
             report,
             list,
+            show,
             mut command,
             ..
         } = args;
         let Some(network) = network.filter(|_| !list) else {
             return Self::List;
         };
+        if show {
+            return Self::Show(network);
+        }
         if command.is_empty() {
             let shell = shell.filter(|shell| !shell.is_empty());
             command.push(shell.unwrap_or_else(|| "/bin/sh".into()));
@@ -73,7 +79,7 @@ mod tests {
     fn run(words: &[&str], shell: Option<&str>) -> LabRun {
         match plan(words, shell) {
             LabPlan::Run(run) => run,
-            LabPlan::List => panic!("{words:?}"),
+            other => panic!("{words:?}: {other:?}"),
         }
     }
 
@@ -97,5 +103,10 @@ mod tests {
     #[test]
     fn the_list_needs_no_network() {
         assert_eq!(plan(&["--list"], None), LabPlan::List);
+    }
+
+    #[test]
+    fn what_is_to_be_shown_is_not_run() {
+        assert_eq!(plan(&["x", "--show"], None), LabPlan::Show("x".into()));
     }
 }

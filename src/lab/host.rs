@@ -29,9 +29,20 @@ pub(super) struct Host {
     /// What the wall clock shows at the origin of virtual time, modulo 2^64.
     wall_offset: u64,
     refuses_with: Option<SendError>,
-    icmp: ReceiveQueue,
-    tcp: ReceiveQueue,
+    /// In the order of [`SOCKETS`].
+    queues: [ReceiveQueue; 4],
 }
+
+/// A socket of the prober: it has one for each protocol and family.
+pub(super) type Socket = (Proto, Family);
+
+/// All of them, in the order in which they are read.
+pub(super) const SOCKETS: [Socket; 4] = [
+    (Proto::Tcp, Family::V4),
+    (Proto::Tcp, Family::V6),
+    (Proto::Icmp, Family::V4),
+    (Proto::Icmp, Family::V6),
+];
 
 impl Host {
     /// A host with these addresses, whose packets look like `packet` and whose receive queues hold `queue` packets each.
@@ -41,8 +52,7 @@ impl Host {
             packet,
             wall_offset: WALL_AT_ORIGIN,
             refuses_with: None,
-            icmp: ReceiveQueue::new(queue),
-            tcp: ReceiveQueue::new(queue),
+            queues: std::array::from_fn(|_| ReceiveQueue::new(queue)),
         }
     }
 
@@ -119,31 +129,36 @@ impl Host {
         }
     }
 
-    /// The queue of packets that sockets of this protocol receive.
-    pub(super) const fn queue(&mut self, proto: Proto) -> &mut ReceiveQueue {
-        match proto {
-            Proto::Icmp => &mut self.icmp,
-            Proto::Tcp => &mut self.tcp,
+    /// The queue of packets that a socket receives.
+    pub(super) const fn queue(&mut self, (proto, family): Socket) -> &mut ReceiveQueue {
+        let [tcp4, tcp6, icmp4, icmp6] = &mut self.queues;
+        match (proto, family) {
+            (Proto::Tcp, Family::V4) => tcp4,
+            (Proto::Tcp, Family::V6) => tcp6,
+            (Proto::Icmp, Family::V4) => icmp4,
+            (Proto::Icmp, Family::V6) => icmp6,
         }
     }
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.icmp.heap_bytes() + self.tcp.heap_bytes()
+        self.queues.iter().map(ReceiveQueue::heap_bytes).sum()
     }
 }
 
-/// Which sockets receive a packet for this host; errors about SYNs are ICMP too.
-pub(super) fn receiver(packet: &[u8]) -> Option<Proto> {
-    match ip::parse(packet).ok()?.protocol {
-        ip::ICMP | ip::ICMPV6 => Some(Proto::Icmp),
-        ip::TCP => Some(Proto::Tcp),
-        _ => None,
-    }
+/// Which socket receives a packet for this host; errors about SYNs are ICMP too.
+pub(super) fn receiver(packet: &[u8]) -> Option<Socket> {
+    let datagram = ip::parse(packet).ok()?;
+    let proto = match datagram.protocol {
+        ip::ICMP | ip::ICMPV6 => Proto::Icmp,
+        ip::TCP => Proto::Tcp,
+        _ => return None,
+    };
+    Some((proto, datagram.addrs.family()))
 }
 
 /// Writes the RST that answers a segment for which there is no socket. Returns whether one is due: none is for a RST, nor for what is
-/// damaged.
+/// damaged. Linux answers a segment without ACK too, such as a SYN, but nobody in the model connects to the prober's host.
 pub(super) fn write_reset(packet: &[u8], out: &mut Vec<u8>) -> bool {
     let Some(datagram) = ip::parse(packet).ok().filter(|datagram| datagram.protocol == ip::TCP) else {
         return false;

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::simnet::Delivery;
 use crate::units::Wall;
 
-/// The receive queue of the sockets of one protocol.
+/// The receive queue of a socket.
 #[derive(Debug)]
 pub(super) struct ReceiveQueue {
     waiting: VecDeque<Received>,

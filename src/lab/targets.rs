@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::series::{Endpoint, Series};
 use crate::simnet::Topology;
+use crate::simnet::topology::Backend;
 
 /// A probe that a topology has no target for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum UnknownProbe {
     /// No backend, group, member or router has this name.
     #[error("no backend or router is called '{0}'")]
     Name(String),
+    /// None of its addresses is of a family that the host has.
+    #[error("'{0}' has no address of a family that the host has")]
+    Family(String),
     /// What follows the colon.
     #[error("'{0}' is not a port; ports are 1 to 65535")]
     Port(String),
@@ -49,7 +53,11 @@ pub fn series_of(topology: &Topology, probe: &str) -> Result<Vec<Series>, Unknow
             flow: 0,
         })
     });
-    Ok(series.collect())
+    let series: Vec<Series> = series.collect();
+    if series.is_empty() {
+        return Err(UnknownProbe::Family(name.to_owned()));
+    }
+    Ok(series)
 }
 
 /// Names and addresses of what goes by this name: one, or the members of a group.
@@ -58,19 +66,25 @@ fn targets_called(topology: &Topology, name: &str) -> Vec<(String, Vec<IpAddr>)>
     let routers = routers.map(|router| (router.name.clone(), router.addresses.clone()));
     let backends = topology.backends.iter().flat_map(|backend| {
         let count = backend.count.unwrap_or(1);
-        let is_group = backend.count.is_some();
-        let members = (0..count).map(move |index| {
-            let member = if is_group {
-                format!("{}{}", backend.name, index + 1)
-            } else {
-                backend.name.clone()
-            };
+        let numbers = if backend.name == name {
+            0..count
+        } else {
+            member_index(backend, name).map_or(0..0, |index| index..index + 1)
+        };
+        numbers.map(move |index| {
             let addresses = backend.addresses.iter().map(|&first| nth_after(first, index));
-            (member, addresses.collect())
-        });
-        members.filter(move |(member, _)| backend.name == name || member == name)
+            (backend.member(index.into()), addresses.collect())
+        })
     });
     backends.chain(routers).collect()
+}
+
+/// Which member of a group has this name, from 0.
+fn member_index(group: &Backend, name: &str) -> Option<u16> {
+    let number: u16 = name.strip_prefix(group.name.as_str())?.parse().ok()?;
+    let index = number.checked_sub(1).filter(|&index| Some(index) < group.count)?;
+    // Neither `app01` nor `app+1`, which are numbers as well.
+    (group.member(index.into()) == name).then_some(index)
 }
 
 /// The address that follows `first` after so many.

@@ -6,6 +6,9 @@
 //! lets it, which may be later ([`WorldOptions::wake_up_lateness`]) or not for a while ([`World::stall_for`], or an event of the
 //! topology). What arrives meanwhile waits in receive queues of finite length.
 //!
+//! What the program does besides is left out: probes leave each at its own moment, as without `--slot`; sends never block; and the
+//! receive queue of a socket holds packets, where the kernel's counts bytes with their bookkeeping (`skb->truesize`).
+//!
 //! All randomness comes from one seed, so a run can be repeated to the bit. And the truth is known: with each answer the observer is
 //! told the round trip that the packet really made, to compare with the one that was measured.
 
@@ -143,8 +146,9 @@ impl World {
         id
     }
 
-    /// Lets time pass up to `end`, without what happens at that moment itself. The observer is given each event as it happens, and with an answer the true round trip of its
-    /// packet: from the moment a probe entered the network to that when its answer had reached this host.
+    /// Lets time pass up to `end`, without what happens at that moment itself. The observer is given each event as it happens, and
+    /// with an answer the true round trip of its packet: from the moment a probe entered the network to that when its answer had
+    /// reached this host.
     pub fn run_until(&mut self, end: Mono, mut observer: impl FnMut(&Event, Option<Rtt>)) {
         while let Some(next) = self.next_moment().filter(|&at| at < end) {
             self.now = self.now.max(next);
@@ -262,7 +266,7 @@ impl World {
     /// The kernel's part: stamps and keeps what has arrived, and answers what no socket wants.
     fn take_in(&mut self) {
         while let Some(delivery) = self.network.poll_delivery(self.now, &mut self.incoming) {
-            let Some(proto) = receiver(&self.incoming) else {
+            let Some(socket) = receiver(&self.incoming) else {
                 continue;
             };
             if write_reset(&self.incoming, &mut self.reset) && !self.happens(self.options.reset_loss) {
@@ -270,7 +274,7 @@ impl World {
                 self.network.handle_packet(self.now, &self.reset);
             }
             let stamp = self.host.wall(delivery.due);
-            self.host.queue(proto).push(&mut self.incoming, delivery, stamp);
+            self.host.queue(socket).push(&mut self.incoming, delivery, stamp);
             self.wake_up();
         }
     }

@@ -14,7 +14,7 @@ mod tcp;
 mod timed;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::mem;
 
 use self::behaviour::Behaviour;
 use self::tcp::{Arrival, Desk, Tcp};
@@ -46,15 +46,17 @@ pub(super) struct Backend {
 /// What a backend does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// It answered, or will when its time comes, or had nothing to say.
+    /// It answered, or had nothing to say.
     Consumed,
+    /// It stands still and keeps it. What becomes of it, [`Backend::reconfigure`] says.
+    Held,
     /// It lost it.
     Dropped(DropReason),
 }
 
 impl Backend {
     /// A backend. Which addresses are its own is for the network to know: it answers from where a packet went to.
-    pub(super) fn new(_addresses: &[IpAddr], settings: &BackendSettings, mut random: Stream, now: Mono) -> Self {
+    pub(super) fn new(settings: &BackendSettings, mut random: Stream, now: Mono) -> Self {
         let behaviour = Behaviour::new(settings);
         Self {
             icmp_limiter: IcmpLimiter::new(&behaviour.icmp_limit),
@@ -66,9 +68,10 @@ impl Backend {
         }
     }
 
-    /// The settings changed at `now`: a port closed, a stall began or ended.
-    pub(super) fn reconfigure(&mut self, now: Mono, settings: &BackendSettings, out: &mut Outbox) {
-        let old = std::mem::replace(&mut self.behaviour, Behaviour::new(settings));
+    /// The settings changed at `now`: a port closed, a stall began or ended. Returns what became of packets that it had kept, one by
+    /// one. Timers that stood still are not looked at: [`handle_deadline`](Self::handle_deadline) may have something to do.
+    pub(super) fn reconfigure(&mut self, now: Mono, settings: &BackendSettings, out: &mut Outbox) -> Vec<Taken> {
+        let old = mem::replace(&mut self.behaviour, Behaviour::new(settings));
         if old.icmp_limit != self.behaviour.icmp_limit {
             self.icmp_limiter = IcmpLimiter::new(&self.behaviour.icmp_limit);
         }
@@ -78,12 +81,11 @@ impl Backend {
         }
         if self.behaviour.off {
             self.tcp.close(|_| true);
-            self.held.clear();
-            return;
+            let lost = self.held.drain(..).map(|_| Taken::Dropped(DropReason::BackendDown));
+            return lost.collect();
         }
         self.tcp.close(|port| self.behaviour.port(port) == Port::Closed);
-        self.release(now, out);
-        self.handle_deadline(now, out);
+        self.release(now, out)
     }
 
     /// Whether it is off: it does not even answer ARP.
@@ -103,7 +105,7 @@ impl Backend {
             return Taken::Dropped(DropReason::BackendDown);
         }
         self.held.push_back(packet.clone());
-        Taken::Consumed
+        Taken::Held
     }
 
     /// When [`handle_deadline`](Self::handle_deadline) next has something to do: a SYN-ACK to repeat, an entry to forget.
@@ -128,18 +130,17 @@ impl Backend {
     }
 
     /// Answers what was kept, in the order in which it came, as far as the stall is over for it.
-    fn release(&mut self, now: Mono, out: &mut Outbox) {
-        for _ in 0..self.held.len() {
-            let Some(packet) = self.held.pop_front() else {
-                return;
-            };
+    fn release(&mut self, now: Mono, out: &mut Outbox) -> Vec<Taken> {
+        let mut taken = Vec::new();
+        for packet in mem::take(&mut self.held) {
             if self.is_stalled_for(&packet) {
                 self.held.push_back(packet);
             } else {
-                self.answer(now, &packet, out);
+                taken.push(self.answer(now, &packet, out));
                 out.recycle(packet.bytes);
             }
         }
+        taken
     }
 
     fn is_stalled_for(&self, packet: &Packet) -> bool {
@@ -150,6 +151,9 @@ impl Backend {
     }
 
     fn answer(&mut self, now: Mono, packet: &Packet, out: &mut Outbox) -> Taken {
+        if !packet.is_whole() {
+            return Taken::Dropped(DropReason::Fragment);
+        }
         match (packet.protocol, packet.addrs.family()) {
             (ip::TCP, _) => self.answer_tcp(now, packet, out),
             (ip::ICMP, Family::V4) | (ip::ICMPV6, Family::V6) => self.answer_icmp(now, packet, out),

@@ -141,21 +141,13 @@ impl Peers {
 }
 
 /// The bucket of Linux for all peers together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Global {
     /// Below zero after an error has taken two and there was one.
     credit: i64,
-    refilled: Mono,
-}
-
-impl Default for Global {
-    /// Full.
-    fn default() -> Self {
-        Self {
-            credit: GLOBAL_BURST,
-            refilled: Mono::default(),
-        }
-    }
+    /// `None` before the first error, which fills the bucket: a kernel that has just booted has an empty one, too, and its last refill
+    /// lies far back.
+    refilled: Option<Mono>,
 }
 
 impl Global {
@@ -163,14 +155,16 @@ impl Global {
         if self.credit > 0 {
             return true;
         }
-        let elapsed = now.since(self.refilled).min(GLOBAL_REFILL_MOST);
+        let elapsed = self
+            .refilled
+            .map_or(GLOBAL_REFILL_MOST, |at| now.since(at).min(GLOBAL_REFILL_MOST));
         if elapsed < GLOBAL_REFILL_LEAST {
             return false;
         }
         // At most 1000: one each millisecond of at most one second.
         let more = i64::try_from(elapsed.as_millis()).unwrap_or(GLOBAL_BURST);
         self.credit = self.credit.saturating_add(more).min(GLOBAL_BURST);
-        self.refilled = now;
+        self.refilled = Some(now);
         true
     }
 

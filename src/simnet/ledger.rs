@@ -35,17 +35,19 @@ pub enum DropReason {
     Filtered,
     /// A rate limit.
     Limited,
-    /// The backend was off, or stalled beyond what it can keep.
+    /// The backend was off, or went off while it kept the packet, or was stalled beyond what it can keep.
     BackendDown,
     /// A full table of half-open connections, or a full accept queue.
     ListenOverflow,
+    /// A part of a packet, which nothing here puts together again.
+    Fragment,
     /// Not a packet that anything here can read.
     Malformed,
 }
 
 impl DropReason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Loss,
         Self::Burst,
         Self::QueueFull,
@@ -57,6 +59,7 @@ impl DropReason {
         Self::Limited,
         Self::BackendDown,
         Self::ListenOverflow,
+        Self::Fragment,
         Self::Malformed,
     ];
 
@@ -91,7 +94,7 @@ pub struct Totals {
     pub dropped: u64,
     /// Taken by the router or backend that they were for.
     pub consumed: u64,
-    /// On the way.
+    /// On the way, or kept by a backend that stands still.
     pub in_flight: u64,
     /// Of `dropped`: packets of the host that could not be read.
     pub malformed: u64,
@@ -127,7 +130,8 @@ pub struct Share {
     pub packets: u64,
     /// Packets that it dropped.
     pub dropped: u64,
-    /// Packets that it held up for more than 1 ms longer than when nothing is wrong.
+    /// Packets that it held up for more than 1 ms: a link beyond its delay as of the file's `set`, a router or backend from a request to
+    /// its answer, the host while it was frozen. SYN-ACKs that a backend repeats are not late.
     pub delayed: u64,
 }
 
@@ -145,7 +149,8 @@ impl From<NodeId> for ElementId {
 }
 
 impl Element {
-    /// Its name: of a node as in the topology, of a link's direction `a>b`.
+    /// Its name: of a node as in the topology, of a link's direction `a>b`. Of several links between the same two nodes, those that have a
+    /// name of their own show it, as in `a>b (backup)`, so that no two elements are called the same.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -183,7 +188,7 @@ impl Ledger {
         &self.elements
     }
 
-    /// The element with this name; of several links between the same two nodes, the first.
+    /// The element with this name.
     #[must_use]
     pub fn element(&self, name: &str) -> Option<&Element> {
         self.elements.iter().find(|element| element.name == name)
@@ -232,6 +237,12 @@ impl Ledger {
         if let Some(share) = self.share(element, target) {
             share.packets += 1;
         }
+    }
+
+    /// A packet was taken by the element that it was for.
+    pub(super) const fn consume(&mut self) {
+        self.totals.in_flight -= 1;
+        self.totals.consumed += 1;
     }
 
     /// A packet goes no further. It is no longer in flight.

@@ -56,14 +56,14 @@ pub(super) enum Carried {
 }
 
 impl Pipe {
-    /// A direction that is as `settings` say; what they leave out has the default of the format.
-    pub(super) fn new(settings: &LinkSettings, random: Stream) -> Self {
+    /// A direction that is as `settings` say, idle as of `now`; what they leave out has the default of the format.
+    pub(super) fn new(settings: &LinkSettings, random: Stream, now: Mono) -> Self {
         let nature = Nature::from(settings);
         Self {
             base_delay: nature.delay,
             fading: Fading::new(settings.bursts),
-            queue: Queue::new(line(settings)),
-            last_out: Mono::default(),
+            queue: Queue::new(line(settings), now),
+            last_out: now,
             nature,
             random,
         }

@@ -7,6 +7,7 @@
 
 mod agenda;
 mod build;
+mod changes;
 mod faults;
 mod flights;
 mod layers;

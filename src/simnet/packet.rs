@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::units::Mono;
 use crate::wire::ip::{self, Fragment};
-use crate::wire::{AddrPair, Malformed};
+use crate::wire::{AddrPair, Family, Malformed};
 
 /// Which packet of the host all this goes back to: itself, or the one that an answer answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Packet {
             Err(why) => return Err((why, bytes)),
         };
         bytes.truncate(end);
-        let flow = flow_hash(&bytes, addrs, protocol, transport_at);
+        let flow = flow_hash(&bytes, addrs.family(), protocol, transport_at);
         Ok(Self {
             bytes,
             addrs,
@@ -128,25 +128,51 @@ fn offset_in(whole: &[u8], part: &[u8]) -> usize {
 ///
 /// The checksum of a plain ping changes with every sequence number, so plain pings spread over all paths and those that hold it
 /// constant keep to one. Bytes that are not there count as none. The key is fixed, so that a seed alone decides about a run.
-fn flow_hash(bytes: &[u8], addrs: AddrPair, protocol: u8, transport_at: usize) -> u64 {
+///
+/// Of an ICMP error only the addresses and the flow label of the packet that it quotes count (`ip_multipath_l3_keys`,
+/// `ip6_multipath_l3_keys`): errors about one target take one way back, though their checksums differ.
+fn flow_hash(bytes: &[u8], family: Family, protocol: u8, transport_at: usize) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(FLOW_KEY[0], FLOW_KEY[1]);
-    match addrs {
-        AddrPair::V4 { src, dst } => {
-            hasher.write(&src.octets());
-            hasher.write(&dst.octets());
-        }
-        AddrPair::V6 { src, dst } => {
-            hasher.write(&src.octets());
-            hasher.write(&dst.octets());
-            if let [_, high, middle, low, ..] = *bytes {
+    let transport = bytes.get(transport_at..).unwrap_or_default();
+    if let Some(quoted) = quoted_header(family, protocol, transport) {
+        hash_header(&mut hasher, family, quoted);
+        return hasher.finish();
+    }
+    hash_header(&mut hasher, family, bytes);
+    hasher.write(&[protocol]);
+    hasher.write(transport.get(..4).unwrap_or(transport));
+    hasher.finish()
+}
+
+/// Addresses, and the flow label where there is one.
+fn hash_header(hasher: &mut SipHasher13, family: Family, header: &[u8]) {
+    match family {
+        Family::V4 => hasher.write(header.get(12..20).unwrap_or_default()),
+        Family::V6 => {
+            hasher.write(header.get(8..40).unwrap_or_default());
+            if let [_, high, middle, low, ..] = *header {
                 hasher.write(&[high & 0x0f, middle, low]);
             }
         }
     }
-    hasher.write(&[protocol]);
-    let transport = bytes.get(transport_at..).unwrap_or_default();
-    hasher.write(transport.get(..4).unwrap_or(transport));
-    hasher.finish()
+}
+
+/// The IP header that an ICMP error quotes, where it quotes a whole one.
+fn quoted_header(family: Family, protocol: u8, transport: &[u8]) -> Option<&[u8]> {
+    let (icmp_type, quote) = (*transport.first()?, transport.get(8..)?);
+    let (is_error, version, len) = match family {
+        Family::V4 => (
+            protocol == ip::ICMP && matches!(icmp_type, 3..=5 | 11 | 12),
+            4,
+            ip::V4_HEADER_LEN,
+        ),
+        Family::V6 => (
+            protocol == ip::ICMPV6 && matches!(icmp_type, 1..=4),
+            6,
+            ip::V6_HEADER_LEN,
+        ),
+    };
+    (is_error && quote.first()? >> 4 == version && quote.len() >= len).then_some(quote)
 }
 
 /// In the upper byte of the field that it shares with the fragment offset.

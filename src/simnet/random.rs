@@ -58,6 +58,12 @@ pub(crate) fn draw(jitter: &Jitter, random: &mut Stream) -> Duration {
     delay(seconds)
 }
 
+/// Draws a time, exponentially distributed. Unlike a delay it may be longer than [`LONGEST`]: a fault that comes once a day is no packet.
+pub(super) fn exponential(mean: Duration, random: &mut Stream) -> Duration {
+    let seconds = mean.as_secs_f64() * sample(Exp1, random);
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
 /// Draws from a distribution of `f64`, which spares each caller the type.
 fn sample(distribution: impl Distribution<f64>, random: &mut Stream) -> f64 {
     distribution.sample(random)

@@ -134,10 +134,10 @@ impl Router {
         self.settings.balance == Some(Balance::Packet)
     }
 
-    /// A packet for one of its own addresses. What arrives damaged is dropped; fragments are kept and never put together.
+    /// A packet for one of its own addresses. What arrives damaged is dropped, and so are fragments.
     fn handle_own(&mut self, now: Mono, packet: &Packet, out: &mut Outbox) -> Transit {
         if !packet.is_whole() {
-            return Transit::Consumed;
+            return Transit::Dropped(DropReason::Fragment);
         }
         if !checksum_ok(packet) {
             return Transit::Dropped(DropReason::Malformed);

@@ -1,7 +1,7 @@
 //! Which way packets take: shortest paths by the costs of links, several where they cost the same, and routes that a file sets.
 //!
 //! Paths to a destination are worked out when the first packet asks for them: Dijkstra backwards from it, over routers only,
-//! since neither the host nor a backend carries packets of others. A change of cost forgets them all. A link that is merely down
+//! since neither the host nor a backend carries packets of others. A change of cost forgets them all, and so does a table too many. A link that is merely down
 //! changes nothing: nobody has noticed.
 //!
 //! Costs are at least 1. With a cost of 0 two routers could each be the other's next hop, both at the same distance.
@@ -30,6 +30,9 @@ pub(super) struct Routes {
     fixed: HashMap<(NodeId, NodeId), Vec<PipeId>>,
     /// By destination, where anyone asked.
     tables: Vec<Option<Table>>,
+    /// Rows of all tables, and the most that they may come to, one table aside.
+    rows: usize,
+    most_rows: usize,
 }
 
 /// How one among paths of equal cost is chosen.
@@ -81,6 +84,8 @@ impl Routes {
             salts: names.iter().map(|name| salt(name)).collect(),
             fixed: HashMap::new(),
             tables: names.iter().map(|_| None).collect(),
+            rows: 0,
+            most_rows: MOST_ROWS,
         };
         for ([from, to], cost) in pipes {
             let pipe = PipeId::new(routes.edges.len());
@@ -97,13 +102,13 @@ impl Routes {
         routes
     }
 
-    /// Sets the next hop of a node to a destination. Set twice, both are used as paths of equal cost.
+    /// Sets the next hop of a node to a destination. Parallel links to it are paths of equal cost.
     pub(super) fn fix(&mut self, at: NodeId, to: NodeId, via: NodeId) {
         let leads_there = self.out[at.index()]
             .iter()
             .filter(|pipe| self.edges[pipe.index()].to == via);
         self.fixed.entry((at, to)).or_default().extend(leads_there);
-        self.tables[to.index()] = None;
+        self.forget();
     }
 
     /// Gives a pipe another cost.
@@ -111,7 +116,7 @@ impl Routes {
         let known = &mut self.edges[pipe.index()].cost;
         if *known != cost.max(1) {
             *known = cost.max(1);
-            self.tables.fill_with(|| None);
+            self.forget();
         }
     }
 
@@ -178,8 +183,17 @@ impl Routes {
         node != NodeId::HOST && node.index() < self.core
     }
 
+    fn forget(&mut self) {
+        self.tables.fill_with(|| None);
+        self.rows = 0;
+    }
+
     fn table(&mut self, to: NodeId) -> &mut Table {
         if self.tables[to.index()].is_none() {
+            if self.rows + self.core > self.most_rows {
+                self.forget();
+            }
+            self.rows += self.core;
             self.tables[to.index()] = Some(self.compute(to));
         }
         self.tables[to.index()].get_or_insert_with(Table::empty)
@@ -286,5 +300,11 @@ const fn mixed(n: u64) -> u64 {
     n ^ (n >> 31)
 }
 
+/// 10,000 destinations in a network of 400 routers, in about 130 MB. Beyond, tables are worked out again.
+const MOST_ROWS: usize = 4_000_000;
+
 /// No sum of costs comes near: 2^32 links of the highest cost.
 const UNREACHABLE: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! What this process may do, and where it runs.
 
 use std::ffi::CString;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::Duration;
 use std::{fs, io};
 
@@ -66,6 +68,29 @@ pub fn has_capability_net_admin() -> bool {
     has_capability(CAP_NET_ADMIN)
 }
 
+/// Lets a command be killed when the **thread** that starts it ends, even where that is killed itself and can clean up nothing.
+/// The kernel forgets this when the command becomes a program that gives rights (set-user-ID, file capabilities), and it
+/// does not concern what the command starts in turn.
+pub fn kill_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    let prepare = move || ask_to_be_killed_after(parent);
+    // SAFETY: between fork and exec, this makes two system calls, and touches neither the heap nor any lock.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// Whether this process was started to ignore a signal, as `nohup` starts it for SIGHUP. `false` where `/proc` does not say.
+#[must_use]
+pub fn ignores_signal(number: i32) -> bool {
+    let set = fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| bits_of("SigIgn:", &status));
+    // The lowest bit is of signal 1.
+    let bit = u32::try_from(number - 1)
+        .ok()
+        .and_then(|place| 1_u64.checked_shl(place));
+    set.zip(bit).is_some_and(|(set, bit)| set & bit != 0)
+}
+
 /// The name of this host, as `hostname` prints it.
 ///
 /// # Errors
@@ -100,15 +125,33 @@ fn has_capability(number: u32) -> bool {
     // Of the calling thread: capabilities belong to threads, and /proc/self would tell of the first one.
     fs::read_to_string("/proc/thread-self/status")
         .ok()
-        .and_then(|status| effective_capabilities(&status))
+        .and_then(|status| bits_of("CapEff:", &status))
         .is_some_and(|set| set >> number & 1 == 1)
 }
 
-/// The effective set in the text of `/proc/PID/status`.
-fn effective_capabilities(status: &str) -> Option<u64> {
-    let hex = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+/// A set in the text of `/proc/PID/status`.
+fn bits_of(set: &str, status: &str) -> Option<u64> {
+    let hex = status.lines().find_map(|line| line.strip_prefix(set))?;
     u64::from_str_radix(hex.trim(), 16).ok()
 }
+
+/// Asks the kernel to kill the calling process once the thread that forked it has ended.
+fn ask_to_be_killed_after(parent: u32) -> io::Result<()> {
+    // SAFETY: this operation takes a number and no pointers.
+    let returned = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, KILL) };
+    check(returned)?;
+    // SAFETY: this call takes nothing and can't fail.
+    let now = unsafe { libc::getppid() };
+    // It may have ended before the kernel was asked.
+    if u32::try_from(now) == Ok(parent) {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(libc::ESRCH))
+    }
+}
+
+/// As `prctl` takes it: 9.
+const KILL: libc::c_ulong = libc::SIGKILL as libc::c_ulong;
 
 /// `linux/capability.h`.
 const CAP_NET_ADMIN: u32 = 12;
@@ -123,11 +166,20 @@ mod tests {
     #[test]
     fn the_effective_capabilities_are_read_from_their_own_line() {
         let status = "CapInh:\tffffffffffffffff\nCapPrm:\tffffffffffffffff\nCapEff:\t0000000000002000\nCapBnd:\t0\n";
-        let set = effective_capabilities(status).unwrap();
+        let set = bits_of("CapEff:", status).unwrap();
         assert_eq!(set >> CAP_NET_RAW & 1, 1);
         assert_eq!(set >> CAP_NET_ADMIN & 1, 0);
-        assert_eq!(effective_capabilities("CapEff:\tnonsense\n"), None);
-        assert_eq!(effective_capabilities(""), None);
+        assert_eq!(bits_of("CapEff:", "CapEff:\tnonsense\n"), None);
+        assert_eq!(bits_of("CapEff:", ""), None);
+    }
+
+    #[test]
+    fn the_runtime_ignores_broken_pipes_and_no_number_beyond_the_signals() {
+        assert!(ignores_signal(libc::SIGPIPE), "Rust programs start so");
+        assert!(!ignores_signal(libc::SIGSEGV));
+        for none in [i32::MIN + 1, 0, 65, i32::MAX] {
+            assert!(!ignores_signal(none), "{none}");
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The modules that read what others wrote, without those that need sockets: their dependencies take longer to build than a
 //! change should have to wait for, and each would be built with instruments.
-#![allow(missing_docs, dead_code, reason = "the package itself holds its lints")]
 
 #[path = "../../src/clock.rs"]
 pub mod clock;

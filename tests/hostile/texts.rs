@@ -35,11 +35,10 @@ pub(crate) fn read_every_way(text: &str) {
         assert_eq!(target.to_string().parse().as_ref(), Ok(&target), "{text:?}");
         assert!(!target.label().is_empty());
     }
-    for parsed in [duration::parse(text), duration::parse_with_unit(text)] {
-        if let Ok(length) = parsed {
-            assert!(length <= duration::MAX);
-            assert_eq!(duration::parse(&duration::display(length)), Ok(length), "{text:?}");
-        }
+    let lengths = [duration::parse(text), duration::parse_with_unit(text)];
+    for length in lengths.into_iter().flatten() {
+        assert!(length <= duration::MAX);
+        assert_eq!(duration::parse(&duration::display(length)), Ok(length), "{text:?}");
     }
     if let Ok(threshold) = text.parse::<Threshold>() {
         assert_eq!(threshold.to_string().parse().as_ref(), Ok(&threshold), "{text:?}");

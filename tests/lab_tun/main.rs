@@ -5,11 +5,12 @@ mod support;
 
 mod life;
 mod permissions;
+mod signals;
 mod tools;
 
 use std::process::{Command, Stdio};
 
-use support::{Finished, Guest, Lab, PATHJITTER};
+use support::{Finished, Guest, PATHJITTER, simulations_are_possible as is_possible};
 
 /// Two hops, 2 ms there and back.
 const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab_tun/two_hops.toml");
@@ -25,22 +26,6 @@ fn lab(arguments: &[&str], script: &str) -> Guest {
     command.args(["lab", NETWORK]).args(arguments);
     command.args(["--", "bash", "-c", script]).stdin(Stdio::null());
     Guest::start(command)
-}
-
-/// Whether this can be tested here; if not, that is said loudly, or a failure where it is required.
-fn is_possible() -> bool {
-    if Lab::new().is_none() {
-        return false;
-    }
-    let node = std::fs::File::options().read(true).write(true).open("/dev/net/tun");
-    let Err(error) = node else { return true };
-    let advice = format!("lab: NOT TESTED: /dev/net/tun: {error}; run as root");
-    assert!(
-        std::env::var_os("PATHJITTER_LAB").is_none_or(|v| v != "required"),
-        "{advice}"
-    );
-    eprintln!("{advice}");
-    false
 }
 
 /// The last line of stderr: how the simulation went.

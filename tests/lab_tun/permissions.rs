@@ -95,6 +95,10 @@ fn a_file_that_is_no_topology_is_one_line_and_nothing_is_run() {
     let mut command = Command::new(PATHJITTER);
     command.args(["lab", "/dev/null", "--", "echo", "ran"]);
     let ended = Guest::start(command).finish();
-    assert!(refusal(&ended).contains("/dev/null is no topology"), "{}", ended.stderr);
+    assert!(
+        refusal(&ended).contains("'/dev/null' is no topology"),
+        "{}",
+        ended.stderr
+    );
     assert!(ended.stdout.is_empty());
 }

@@ -73,8 +73,8 @@ host = { stalled = true }"#;
 fn what_finds_no_room_in_the_queue_is_unjudged_and_never_lost() {
     let (story, ids) = stalled(100, by_order, "");
     let drops = story.world.noise().receive_drops;
-    // Two families share the queue of a protocol: 404 answers for 100 places, twice.
-    assert_eq!(drops, 2 * (404 - 100));
+    // Each protocol and family has a queue of its own: 202 answers for 100 places, four times.
+    assert_eq!(drops, 4 * (202 - 100));
     let all: Vec<SeriesId> = (0..4).map(SeriesId::new).collect();
     let unjudged: u64 = all.iter().map(|&id| story.counts(id).unjudged).sum();
     assert_eq!(unjudged, drops);

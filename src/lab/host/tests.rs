@@ -122,9 +122,11 @@ fn a_step_of_the_wall_clock_shows_in_stamps_and_not_in_the_monotonic_clock() {
 fn packets_go_to_the_sockets_of_their_protocol() {
     let [v4, v6] = addresses(TARGETS);
     let [own4, own6] = addresses(OURS);
-    assert_eq!(receiver(&segment(v4, own4, 0x12)), Some(Proto::Tcp));
-    assert_eq!(receiver(&handmade::ip(v4, own4, 1, &[], &[0; 8])), Some(Proto::Icmp));
-    assert_eq!(receiver(&handmade::ip(v6, own6, 58, &[], &[0; 8])), Some(Proto::Icmp));
+    assert_eq!(receiver(&segment(v4, own4, 0x12)), Some((Proto::Tcp, Family::V4)));
+    for (from, own, protocol, family) in [(v4, own4, 1, Family::V4), (v6, own6, 58, Family::V6)] {
+        let error = handmade::ip(from, own, protocol, &[], &[0; 8]);
+        assert_eq!(receiver(&error), Some((Proto::Icmp, family)));
+    }
     assert_eq!(receiver(&handmade::ip(v4, own4, 17, &[], &[0; 8])), None);
     assert_eq!(receiver(&[]), None);
 }

@@ -80,7 +80,11 @@ fn a_router_is_a_target_too() {
 #[test]
 fn what_is_not_there_is_named() {
     let refused = |probe| series_of(&topology(&BOTH), probe).unwrap_err();
-    assert_eq!(refused("web4"), UnknownProbe::Name("web4".to_owned()));
+    for name in ["web4", "web0", "web01", "web+1", "web-1", "app011", "app0", ""] {
+        assert_eq!(refused(name), UnknownProbe::Name(name.to_owned()));
+    }
     assert_eq!(refused("app01:0"), UnknownProbe::Port("0".to_owned()));
     assert_eq!(refused("app01:x"), UnknownProbe::Port("x".to_owned()));
+    let v6_only = series_of(&topology(&BOTH[1..]), "agg1").unwrap_err();
+    assert_eq!(v6_only, UnknownProbe::Family("agg1".to_owned()));
 }

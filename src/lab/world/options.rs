@@ -21,7 +21,7 @@ pub struct WorldOptions {
     pub memory: usize,
     /// Unanswered probes per series that sends as fast as answers come: 64.
     pub window: u32,
-    /// Packets that the receive queue of each protocol holds: 10,000.
+    /// Packets that the receive queue of each socket holds, one for each protocol and family: 10,000.
     pub receive_queue: usize,
     /// How long after its deadline, or a packet's arrival, the prober's loop gets to run: at once.
     pub wake_up_lateness: Jitter,

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::World;
 use crate::clock::ClockEpoch;
 use crate::engine::{Arrival, Codec, Due, Ident, Ignored, Match, Measured, Prober};
+use crate::lab::host::{SOCKETS, Socket};
 use crate::lab::receive_queue::Received;
-use crate::outcome::{Event, Proto, SendError, What};
+use crate::outcome::{Event, SendError, What};
 use crate::series::Endpoint;
 use crate::simnet::random::draw;
 use crate::units::Rtt;
@@ -16,9 +17,9 @@ impl World {
     /// The loop runs once.
     pub(super) fn turn(&mut self, observer: &mut impl FnMut(&Event, Option<Rtt>)) {
         let epoch = self.guard.observe(self.host.read_clock(self.now));
-        for proto in [Proto::Tcp, Proto::Icmp] {
-            self.read_answers(proto, epoch, observer);
-            self.note_drops(proto);
+        for socket in SOCKETS {
+            self.read_answers(socket, epoch, observer);
+            self.note_drops(socket);
         }
         self.prober.handle_deadline(self.now);
         self.send_due(epoch);
@@ -54,8 +55,8 @@ impl World {
         }
     }
 
-    fn read_answers(&mut self, proto: Proto, epoch: ClockEpoch, observer: &mut impl FnMut(&Event, Option<Rtt>)) {
-        while let Some(packet) = self.host.queue(proto).pop() {
+    fn read_answers(&mut self, socket: Socket, epoch: ClockEpoch, observer: &mut impl FnMut(&Event, Option<Rtt>)) {
+        while let Some(packet) = self.host.queue(socket).pop() {
             let Received { bytes, delivery, stamp } = packet;
             match read(&self.codec, &bytes, &self.prober) {
                 Ok(found) => {
@@ -75,14 +76,14 @@ impl World {
                 }
                 Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
             }
-            self.host.queue(proto).recycle(bytes);
+            self.host.queue(socket).recycle(bytes);
         }
     }
 
-    fn note_drops(&mut self, proto: Proto) {
-        let drops = self.host.queue(proto).take_drops();
+    fn note_drops(&mut self, socket: Socket) {
+        let drops = self.host.queue(socket).take_drops();
         if drops > 0 {
-            self.prober.handle_receive_drops(proto, drops, self.now);
+            self.prober.handle_receive_drops(socket.0, drops, self.now);
             self.noise.receive_drops += u64::from(drops);
         }
     }

@@ -87,10 +87,11 @@ impl Desk<'_> {
         self.out.emit(after, cause, |bytes| emit::segment(bytes, &reply));
     }
 
-    /// Sends what answers a SYN, after its delay.
-    fn send_late(&mut self, cause: Cause, tuple: &Tuple, say: Say) {
+    /// Sends what answers a SYN, after its delay, which it returns.
+    fn send_late(&mut self, cause: Cause, tuple: &Tuple, say: Say) -> Duration {
         let after = random::draw(&self.behaviour.tcp_delay, self.random);
         self.send(after, cause, tuple, say);
+        after
     }
 }
 
@@ -227,8 +228,8 @@ impl Tcp {
             Meaning::Again => {
                 half_open.stamped.1 = stamp;
                 let (say, timeout) = (Say::syn_ack(half_open), half_open.timeout());
-                desk.send_late(arrival.cause, &arrival.tuple, say);
-                self.half_open.postpone(&arrival.tuple, arrival.now.after(timeout));
+                let leaves = arrival.now.after(desk.send_late(arrival.cause, &arrival.tuple, say));
+                self.half_open.postpone(&arrival.tuple, leaves.after(timeout));
             }
             Meaning::Challenge => {
                 let (seq, ack) = (half_open.own_isn.wrapping_add(1), half_open.peer_isn.wrapping_add(1));
@@ -316,10 +317,13 @@ impl Tcp {
             timeouts: 0,
             ack_limit: AckLimit::default(),
         };
-        desk.send_late(arrival.cause, &arrival.tuple, Say::syn_ack(&half_open));
+        let leaves = arrival
+            .now
+            .after(desk.send_late(arrival.cause, &arrival.tuple, Say::syn_ack(&half_open)));
         self.young += 1;
-        let due = arrival.now.after(half_open.timeout());
-        self.half_open.insert(arrival.tuple, half_open, due);
+        // The timer runs from the SYN-ACK on: a slow backend must not repeat what it has not said yet.
+        self.half_open
+            .insert(arrival.tuple, half_open, leaves.after(half_open.timeout()));
         Taken::Consumed
     }
 

@@ -106,7 +106,7 @@ fn addresses(family: Family) -> [IpAddr; 2] {
 impl Bench {
     fn new(family: Family, settings: &BackendSettings) -> Self {
         Self {
-            backend: Backend::new(&addresses(family), settings, stream(1, "app01"), at(0)),
+            backend: Backend::new(settings, stream(1, "app01"), at(0)),
             out: Outbox::default(),
             family,
             serial: 0,
@@ -138,6 +138,7 @@ impl Bench {
 
     fn reconfigure(&mut self, millis: u64, settings: &BackendSettings) -> Vec<Answer> {
         self.backend.reconfigure(at(millis), settings, &mut self.out);
+        self.backend.handle_deadline(at(millis), &mut self.out);
         self.answers()
     }
 

@@ -32,8 +32,7 @@ pub(super) struct Line {
     pub(super) room: u64,
 }
 
-/// The queue: how much is ahead of the next packet. Empty at the origin of time, so cross traffic that has been there from the
-/// beginning has had time to fill it.
+/// The queue: how much is ahead of the next packet.
 #[derive(Debug)]
 pub(super) struct Queue {
     /// Where there is none, the line has no limit and nothing waits.
@@ -44,12 +43,12 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// An empty queue.
-    pub(super) fn new(line: Option<Line>) -> Self {
+    /// A queue that is empty at `now`. Cross traffic flows in from then on, whatever the clock counts from.
+    pub(super) fn new(line: Option<Line>, now: Mono) -> Self {
         Self {
             line,
             backlog: 0,
-            as_of: Mono::default(),
+            as_of: now,
         }
     }
 

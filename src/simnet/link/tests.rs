@@ -7,7 +7,7 @@ use crate::simnet::topology::{BitRate, Bursts, Bytes};
 const PACKETS: u32 = 50_000;
 
 fn pipe(settings: &LinkSettings) -> Pipe {
-    Pipe::new(settings, stream(3, "a>b"))
+    Pipe::new(settings, stream(3, "a>b"), us(0))
 }
 
 fn us(micros: u64) -> Mono {
@@ -270,7 +270,7 @@ fn the_same_stream_makes_the_same_fates() {
     };
     let first = carried(&mut pipe(&settings));
     assert_eq!(first, carried(&mut pipe(&settings)));
-    assert_ne!(first, carried(&mut Pipe::new(&settings, stream(3, "b>a"))));
+    assert_ne!(first, carried(&mut Pipe::new(&settings, stream(3, "b>a"), us(0))));
 }
 
 fn any_number() -> impl Strategy<Value = f64> {
@@ -341,7 +341,7 @@ fn any_phase() -> impl Strategy<Value = (LinkSettings, Vec<(u64, usize)>)> {
 proptest! {
     #[test]
     fn nothing_makes_it_panic_or_deliver_before_now(phases in prop::collection::vec(any_phase(), 1..5), seed in any::<u64>()) {
-        let mut pipe = Pipe::new(&phases[0].0, stream(seed, "any"));
+        let mut pipe = Pipe::new(&phases[0].0, stream(seed, "any"), us(0));
         let mut now = Mono::default();
         for (settings, packets) in phases {
             pipe.reconfigure(now, &settings);
@@ -357,7 +357,7 @@ proptest! {
 
     #[test]
     fn without_reordering_order_holds_through_all_changes(phases in prop::collection::vec(any_phase(), 1..5), seed in any::<u64>()) {
-        let mut pipe = Pipe::new(&phases[0].0, stream(seed, "any"));
+        let mut pipe = Pipe::new(&phases[0].0, stream(seed, "any"), us(0));
         let (mut now, mut last) = (Mono::default(), Mono::default());
         for (settings, packets) in phases {
             pipe.reconfigure(now, &LinkSettings { reorder: None, ..settings });

@@ -72,3 +72,47 @@ impl PartialEq for Entry {
 }
 
 impl Eq for Entry {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(nanos: u64) -> Mono {
+        Mono::from_nanos(nanos)
+    }
+
+    fn toggled(popped: Option<(Mono, What)>) -> Option<(Mono, usize)> {
+        match popped {
+            Some((at, What::Toggle(event))) => Some((at, event)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_out_before_it_is_due() {
+        let mut agenda = Agenda::default();
+        assert_eq!(agenda.next_at(), None);
+        agenda.add(at(10), What::Toggle(1));
+        assert!(agenda.pop_due(at(9)).is_none());
+        assert_eq!(agenda.next_at(), Some(at(10)));
+        assert_eq!(toggled(agenda.pop_due(at(10))), Some((at(10), 1)));
+        assert!(agenda.pop_due(at(u64::MAX)).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn entries_come_by_time_and_at_one_moment_as_they_were_written(moments in prop::collection::vec(0_u64..5, 0..60)) {
+            let mut agenda = Agenda::default();
+            for (nth, moment) in moments.iter().enumerate() {
+                agenda.add(at(*moment), What::Toggle(nth));
+            }
+            // A stable sort keeps the order of equals.
+            let mut expected: Vec<(Mono, usize)> = moments.iter().map(|moment| at(*moment)).zip(0..).collect();
+            expected.sort_by_key(|(moment, _)| *moment);
+            let found: Vec<_> = std::iter::from_fn(|| toggled(agenda.pop_due(at(5)))).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -21,7 +21,7 @@ use crate::units::Mono;
 pub(super) fn network(topology: &Topology, seed: u64, start: Mono) -> Network {
     let expanded = Expanded::of(topology);
     let faults = Faults::new(topology, &expanded, seed, start);
-    let pipes = pipes(&expanded, &faults, seed);
+    let pipes = pipes(&expanded, &faults, seed, start);
     let mut network = Network {
         now: start,
         routers: routers(&expanded, &faults, seed, start),
@@ -53,13 +53,13 @@ pub(super) fn network(topology: &Topology, seed: u64, start: Mono) -> Network {
     network
 }
 
-fn pipes(expanded: &Expanded<'_>, faults: &Faults, seed: u64) -> Vec<PipeNode> {
+fn pipes(expanded: &Expanded<'_>, faults: &Faults, seed: u64, start: Mono) -> Vec<PipeNode> {
     let ids = (0..2 * expanded.wires.len()).map(PipeId::new);
     let pipe = |id: PipeId| {
         // Only parallel links need more than the names of their ends, and those have names of their own.
         let link = expanded.wires[id.index() / 2].link.name.as_deref().unwrap_or_default();
         let random = stream(seed, &format!("link {link} {}", expanded.pipe_name(id)));
-        let pipe = Pipe::new(&faults.link(id), random);
+        let pipe = Pipe::new(&faults.link(id), random, start);
         PipeNode {
             base_delay: pipe.base_delay(),
             pipe,
@@ -85,7 +85,7 @@ fn backends(expanded: &Expanded<'_>, faults: &Faults, seed: u64, start: Mono) ->
     let backend = |(place, node): (usize, &super::super::topology::expand::Node<'_>)| {
         let random = stream(seed, &format!("backend {}", node.name));
         BackendNode {
-            backend: Backend::new(&node.addresses, &faults.backend(NodeId::new(place)), random, start),
+            backend: Backend::new(&faults.backend(NodeId::new(place)), random, start),
             wakes_at: None,
         }
     };
@@ -117,6 +117,6 @@ fn ledger(expanded: &Expanded<'_>) -> Ledger {
         };
         (node.name.clone(), kind)
     });
-    let pipes = (0..2 * expanded.wires.len()).map(|pipe| expanded.pipe_name(PipeId::new(pipe)));
+    let pipes = (0..2 * expanded.wires.len()).map(|pipe| expanded.unique_pipe_name(PipeId::new(pipe)));
     Ledger::new(nodes, pipes)
 }

@@ -63,3 +63,45 @@ impl Flights {
 
 /// Packets on their way at once. At 1,000,000 packets/s, a second of delay.
 const MAX_IN_FLIGHT: u32 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::packet::testing::{HOST4, TARGET4, read, udp};
+    use super::*;
+
+    fn flight(packet: &Packet) -> Flight {
+        Flight {
+            packet: packet.clone(),
+            to: None,
+            target: None,
+            hops: 0,
+            copied: 0,
+        }
+    }
+
+    #[test]
+    fn a_place_is_used_again_when_its_packet_has_left() {
+        let packet = read(udp(HOST4, TARGET4, [1, 2], b""));
+        let mut flights = Flights::default();
+        let [first, second] = [0; 2].map(|_| flights.insert(flight(&packet)).expect("room"));
+        assert_ne!(first, second);
+        assert!(flights.remove(first).is_some());
+        assert!(flights.get(first).is_none() && flights.get(second).is_some());
+        assert!(flights.remove(first).is_none(), "it must not become free twice");
+        assert_eq!(flights.insert(flight(&packet)).expect("room"), first);
+        assert_eq!(flights.places.len(), 2);
+    }
+
+    #[test]
+    fn there_is_room_for_a_million_packets_and_no_more() {
+        let mut packet = read(udp(HOST4, TARGET4, [1, 2], b""));
+        // Without bytes a million of them are small.
+        packet.bytes = Vec::new();
+        let mut flights = Flights::default();
+        let room = (0..=MAX_IN_FLIGHT).filter(|_| flights.insert(flight(&packet)).is_ok());
+        assert_eq!(room.count(), 1_048_576);
+        assert!(flights.remove(FlightId(7)).is_some());
+        assert_eq!(flights.insert(flight(&packet)).ok(), Some(FlightId(7)));
+        assert!(flights.insert(flight(&packet)).is_err());
+    }
+}

@@ -61,3 +61,60 @@ impl Layer for BackendSettings {
         self.ttl = ttl.or(self.ttl);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::topology::{Bytes, Echo, Port};
+    use super::*;
+
+    #[test]
+    fn what_is_set_above_wins_and_what_is_not_stays() {
+        let mut link = LinkSettings {
+            loss: Some(0.1),
+            cost: Some(2),
+            ..LinkSettings::default()
+        };
+        link.lay_over(&LinkSettings {
+            loss: Some(0.0),
+            queue: Some(Bytes(7)),
+            ..LinkSettings::default()
+        });
+        let expected = LinkSettings {
+            loss: Some(0.0),
+            cost: Some(2),
+            queue: Some(Bytes(7)),
+            ..LinkSettings::default()
+        };
+        assert_eq!(link, expected);
+    }
+
+    #[test]
+    fn nothing_above_changes_nothing() {
+        let backend = BackendSettings {
+            echo: Some(Echo::Dropped),
+            ports: Some([(80, Port::Open)].into()),
+            ttl: Some(9),
+            ..BackendSettings::default()
+        };
+        let mut same = backend.clone();
+        same.lay_over(&BackendSettings::default());
+        assert_eq!(same, backend);
+        let mut over_nothing = BackendSettings::default();
+        over_nothing.lay_over(&backend);
+        assert_eq!(over_nothing, backend);
+    }
+
+    #[test]
+    fn ports_are_laid_over_one_by_one() {
+        let ports = |ports: &[(u16, Port)]| BackendSettings {
+            ports: Some(ports.iter().copied().collect()),
+            ..BackendSettings::default()
+        };
+        let mut backend = ports(&[(80, Port::Open), (81, Port::Open)]);
+        backend.lay_over(&ports(&[(81, Port::Closed), (82, Port::Dropped)]));
+        assert_eq!(
+            backend,
+            ports(&[(80, Port::Open), (81, Port::Closed), (82, Port::Dropped)])
+        );
+    }
+}

@@ -12,10 +12,11 @@ use super::super::router::Transit;
 use super::super::routes::Choice;
 use super::super::topology::expand::{NodeId, PipeId};
 use super::agenda::What;
+use super::changes::Promptness;
 use super::flights::{Flight, FlightId};
 use super::{Arrived, Network, Place};
 use crate::units::Mono;
-use crate::wire::Family;
+use crate::wire::{Family, Malformed};
 
 impl Network {
     /// Does all that is due by `now`.
@@ -47,11 +48,15 @@ impl Network {
         buffer.extend_from_slice(packet.get(..MAX_PACKET).unwrap_or(packet));
         let read = match Packet::read(buffer, cause) {
             Ok(read) => read,
-            Err((_, buffer)) => {
+            Err((why, buffer)) => {
                 self.outbox.recycle(buffer);
                 self.ledger.totals_mut().malformed += 1;
                 self.ledger.enter(host, None);
-                self.count_drop(host, None, DropReason::Malformed);
+                let reason = match why {
+                    Malformed::LaterFragment => DropReason::Fragment,
+                    _ => DropReason::Malformed,
+                };
+                self.count_drop(host, None, reason);
                 return;
             }
         };
@@ -138,6 +143,8 @@ impl Network {
         let place = &mut self.backends[backend];
         match place.backend.handle_packet(self.now, &flight.packet, &mut self.outbox) {
             Taken::Consumed => self.consume(id),
+            // Still on its way, as far as the totals go.
+            Taken::Held => drop(self.land(id)),
             Taken::Dropped(reason) => self.drop_flight(id, node.into(), reason),
         }
         self.send_answers(node, Some(node), Promptness::Prompt);
@@ -236,7 +243,7 @@ impl Network {
     }
 
     /// Sends what an element has put into the outbox.
-    fn send_answers(&mut self, node: NodeId, target: Target, promptness: Promptness) {
+    pub(super) fn send_answers(&mut self, node: NodeId, target: Target, promptness: Promptness) {
         let mut sending = mem::take(&mut self.sending);
         self.outbox.swap(&mut sending);
         for Outgoing { after, bytes, cause } in sending.drain(..) {
@@ -263,78 +270,6 @@ impl Network {
         }
     }
 
-    fn wake(&mut self, node: NodeId) {
-        let Place::Backend(backend) = self.place(node) else {
-            return;
-        };
-        let place = &mut self.backends[backend];
-        if place.wakes_at.is_none_or(|at| at > self.now) {
-            // It has been called earlier than this was planned.
-            return;
-        }
-        place.wakes_at = None;
-        place.backend.handle_deadline(self.now, &mut self.outbox);
-        // What is sent once more, because nobody acknowledged it, has not been held up.
-        self.send_answers(node, Some(node), Promptness::Prompt);
-        self.plan_wake(node, backend);
-    }
-
-    /// Puts a backend's next deadline on the agenda, unless it will be called before that anyway.
-    fn plan_wake(&mut self, node: NodeId, backend: usize) {
-        let place = &mut self.backends[backend];
-        // Never again at this moment: what it has not done now, it would not do then.
-        let earliest = self.now.after(Duration::from_nanos(1));
-        let Some(at) = place.backend.next_deadline().map(|at| at.max(earliest)) else {
-            return;
-        };
-        if at > self.now && place.wakes_at.is_none_or(|planned| at < planned) {
-            place.wakes_at = Some(at);
-            self.agenda.add(at, What::Wake(node));
-        }
-    }
-
-    fn toggle(&mut self, event: usize) {
-        if let Some(at) = self.faults.timeline.toggle(event, self.now) {
-            self.agenda.add(at, What::Toggle(event));
-        }
-        let concerns = self.faults.concerns(event).clone();
-        for pipe in concerns.pipes {
-            let place = &mut self.pipes[pipe.index()].pipe;
-            place.reconfigure(self.now, &self.faults.link(pipe));
-            self.routes.set_cost(pipe, place.cost());
-        }
-        for node in concerns.nodes {
-            match self.place(node) {
-                Place::Host => self.reconfigure_host(),
-                Place::Router(router) => self.routers[router].reconfigure(self.now, &self.faults.router(node)),
-                Place::Backend(backend) => self.reconfigure_backend(node, backend),
-            }
-        }
-    }
-
-    fn reconfigure_host(&mut self) {
-        self.host = self.faults.host();
-        if self.host_is_frozen() {
-            return;
-        }
-        for Arrived { at, flight } in self.held.drain(..) {
-            if self.now.since(at) > NOTICEABLE {
-                let target = self.flights.get(flight).and_then(|flight| flight.target);
-                self.ledger.delay(NodeId::HOST.into(), target);
-            }
-            self.delivered.push_back(Arrived { at: self.now, flight });
-        }
-    }
-
-    fn reconfigure_backend(&mut self, node: NodeId, backend: usize) {
-        let settings = self.faults.backend(node);
-        self.backends[backend]
-            .backend
-            .reconfigure(self.now, &settings, &mut self.outbox);
-        self.send_answers(node, Some(node), Promptness::Late);
-        self.plan_wake(node, backend);
-    }
-
     fn choice(&self, node: NodeId, flight: &Flight) -> Choice {
         match self.place(node) {
             Place::Router(router) if self.routers[router].balances_packets() => Choice::NextPacket,
@@ -345,9 +280,7 @@ impl Network {
     /// A packet was for the element that it has come to.
     fn consume(&mut self, id: FlightId) {
         self.land(id);
-        let totals = self.ledger.totals_mut();
-        totals.in_flight -= 1;
-        totals.consumed += 1;
+        self.ledger.consume();
     }
 
     fn drop_flight(&mut self, id: FlightId, element: ElementId, reason: DropReason) {
@@ -355,7 +288,7 @@ impl Network {
         self.count_drop(element, target, reason);
     }
 
-    fn count_drop(&mut self, element: ElementId, target: Target, reason: DropReason) {
+    pub(super) fn count_drop(&mut self, element: ElementId, target: Target, reason: DropReason) {
         self.ledger.totals_mut().in_flight -= 1;
         self.ledger.drop(element, target, reason);
     }
@@ -368,16 +301,8 @@ impl Network {
     }
 }
 
-/// Whether an element answers a packet that has just come, or one that came long ago.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Promptness {
-    Prompt,
-    /// After a stall.
-    Late,
-}
-
 /// A delay that a user would notice among delays of a local network, and that jitter of a healthy one does not reach.
-const NOTICEABLE: Duration = Duration::from_millis(1);
+pub(super) const NOTICEABLE: Duration = Duration::from_millis(1);
 
 /// The longest packet: an IPv6 header and the most that its length field can say.
 const MAX_PACKET: usize = 40 + 65_535;

@@ -156,6 +156,40 @@ fn plain_pings_are_many_flows_and_those_of_one_checksum_are_one() {
 }
 
 #[test]
+fn errors_about_one_target_are_one_flow_whatever_they_quote_and_those_about_another_are_another() {
+    for [host, target, router] in [[HOST4, TARGET4, ROUTER4], [HOST6, TARGET6, ROUTER6]] {
+        let flow_of_error = |target, ports| error(router, &udp(host, target, ports, b"data")).flow;
+        let flow = flow_of_error(target, [1000, 53]);
+        assert_eq!(flow_of_error(target, [1001, 54]), flow);
+        assert_ne!(flow_of_error(router, [1000, 53]), flow);
+        // A quote that is too short to name anybody: the error is hashed as any other packet, by its checksum too.
+        let [short, other] = [0, 1].map(|class| {
+            let mut quote = udp(host, target, [1000, 53], b"");
+            quote[1] = class;
+            error(router, &quote[..quote.len() - 9]).flow
+        });
+        assert_ne!(short, other);
+    }
+}
+
+/// A time exceeded about the packet quoted, to its sender.
+fn error(from: std::net::IpAddr, quote: &[u8]) -> Packet {
+    let host = if from.is_ipv4() { HOST4 } else { HOST6 };
+    let (protocol, icmp_type) = if from.is_ipv4() {
+        (ip::ICMP, 11)
+    } else {
+        (ip::ICMPV6, 3)
+    };
+    read(handmade::ip(
+        from,
+        host,
+        protocol,
+        &[],
+        &handmade::icmp(icmp_type, 0, [0; 4], quote),
+    ))
+}
+
+#[test]
 fn hashes_are_the_same_on_every_platform() {
     // SipHash-1-3 of these bytes under this key, from an implementation written down separately below.
     let packet = read(udp(HOST4, TARGET4, [1000, 53], b""));

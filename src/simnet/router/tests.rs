@@ -1,5 +1,3 @@
-use proptest::prelude::*;
-
 use super::*;
 use crate::simnet::outbox::Outgoing;
 use crate::simnet::packet::testing::{
@@ -11,7 +9,9 @@ use crate::wire::icmp::Message;
 use crate::wire::{captures, handmade};
 
 mod filters;
+mod hostile;
 mod own;
+mod shape;
 
 /// Host, target, router.
 const FAMILIES: [[IpAddr; 3]; 2] = [[HOST4, TARGET4, ROUTER4], [HOST6, TARGET6, ROUTER6]];
@@ -245,68 +245,6 @@ fn nothing_is_said_about_errors_or_to_groups() {
 }
 
 #[test]
-fn errors_come_from_another_address_where_the_settings_say_so() {
-    let [other4, other6]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()];
-    let settings = RouterSettings {
-        answers_from: Some(vec![other6, other4]),
-        ..RouterSettings::default()
-    };
-    for ([host, target, _], other) in FAMILIES.into_iter().zip([other4, other6]) {
-        let mut router = Rig::new(&settings);
-        router.forward(with_ttl(echo(host, target, b""), 1));
-        assert_eq!(read(router.answer().bytes).addrs.src(), other);
-    }
-}
-
-#[test]
-fn a_router_without_an_address_of_the_family_can_say_nothing() {
-    let mut router = Rig::with_addresses(&[ROUTER4], &RouterSettings::default());
-    assert_eq!(
-        router.forward(with_ttl(echo(HOST6, TARGET6, b""), 1)).0,
-        Transit::Dropped(DropReason::TtlExpired)
-    );
-    assert!(router.sent().is_empty());
-}
-
-#[test]
-fn labels_are_shown_where_a_ttl_ran_out_and_nowhere_else() {
-    let settings = RouterSettings {
-        mpls: Some(vec![MplsLabel {
-            label: 16_001,
-            tc: 0,
-            ttl: 1,
-        }]),
-        ..RouterSettings::default()
-    };
-    for [host, target, _] in FAMILIES {
-        let mut router = Rig::new(&settings);
-        router.forward(with_ttl(echo(host, target, b""), 1));
-        assert_eq!(extensions(&router.answer()), 12);
-        router
-            .router
-            .handle_no_route(START, &read(echo(host, target, b"")), &mut router.out);
-        assert_eq!(extensions(&router.answer()), 0);
-    }
-}
-
-#[test]
-fn a_short_quote_and_a_ttl_of_its_own_are_kept_to() {
-    let settings = RouterSettings {
-        quote: Some(Quote::Short),
-        ttl: Some(255),
-        ..RouterSettings::default()
-    };
-    for [host, target, _] in FAMILIES {
-        let mut router = Rig::new(&settings);
-        let bytes = with_ttl(echo(host, target, &[1; 56]), 1);
-        router.forward(bytes.clone());
-        let answer = router.answer();
-        let short = if host.is_ipv4() { 28 } else { 48 };
-        assert_eq!((quote(&answer), read(answer.bytes).ttl), (bytes[..short].to_vec(), 255));
-    }
-}
-
-#[test]
 fn packets_are_balanced_one_by_one_where_the_settings_say_so() {
     let balancing = |balance| {
         let settings = RouterSettings {
@@ -342,75 +280,6 @@ fn the_state_of_the_error_limit_outlives_a_change_of_other_settings() {
     settings.icmp_limit = Some(IcmpLimit::None);
     router.router.reconfigure(START, &settings);
     assert_eq!(sent_by_ten(&mut router), 10);
-}
-
-proptest! {
-    #[test]
-    fn nothing_that_can_be_read_makes_it_panic_and_all_answers_are_sound(
-        bytes in prop::collection::vec(any::<u8>(), 0..200),
-        shape in (4..=6_u8, prop::sample::select(vec![0_u8, 1, 6, 17, 43, 44, 58, 60]), any::<bool>()),
-        mtu in any::<u16>(),
-    ) {
-        let (version, protocol, to_router) = shape;
-        let mut router = Rig::new(&filters::one_of_each());
-        if let Ok(mut packet) = Packet::read(plausible(bytes, version, protocol, to_router), cause()) {
-            let own = to_router && version != 5;
-            let transit = router.router.handle_packet(START, &mut packet, &mut router.out);
-            prop_assert!(!own || !matches!(transit, Transit::Forward | Transit::Dropped(DropReason::TtlExpired)));
-            router.router.handle_no_route(START, &packet, &mut router.out);
-            router.router.handle_too_big(START, &packet, mtu, &mut router.out);
-            router.router.handle_dead_neighbour(START, &packet, &mut router.out);
-        }
-        for sent in router.sent() {
-            assert_checksums(&read(sent.bytes));
-        }
-    }
-}
-
-/// Random bytes with those of an IP header that decide how far they are read.
-fn plausible(mut bytes: Vec<u8>, version: u8, protocol: u8, to_router: bool) -> Vec<u8> {
-    let len = u16::try_from(bytes.len()).unwrap();
-    match (version, bytes.as_mut_slice()) {
-        (
-            4,
-            [
-                first,
-                _,
-                len_high,
-                len_low,
-                _,
-                _,
-                flags,
-                offset,
-                _,
-                transport,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                rest @ ..,
-            ],
-        ) => {
-            *first = 0x45 + (*first & 1);
-            [*len_high, *len_low] = len.to_be_bytes();
-            (*flags, *offset, *transport) = (*flags & 0x60, 0, protocol);
-            if let Some(dst) = rest.first_chunk_mut::<4>().filter(|_| to_router) {
-                dst.copy_from_slice(&handmade::octets(ROUTER4));
-            }
-        }
-        (6, [first, _, _, _, len_high, len_low, next, rest @ ..]) => {
-            *first = 0x60 | *first & 0x0f;
-            [*len_high, *len_low] = len.saturating_sub(40).to_be_bytes();
-            *next = protocol;
-            if let Some(dst) = rest.get_mut(17..33).filter(|_| to_router) {
-                dst.copy_from_slice(&handmade::octets(ROUTER6));
-            }
-        }
-        (_, _) => {}
-    }
-    bytes
 }
 
 /// A router with what it sends.

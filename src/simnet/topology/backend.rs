@@ -39,13 +39,16 @@ impl Backend {
 
     /// The names of all that it stands for.
     pub fn members(&self) -> impl Iterator<Item = String> + '_ {
-        (1..=self.size()).map(|member| {
-            if self.is_group() {
-                format!("{}{member}", self.name)
-            } else {
-                self.name.clone()
-            }
-        })
+        (0..self.size()).map(|index| self.member(index))
+    }
+
+    /// The name of the member with this index, from 0.
+    #[must_use]
+    pub fn member(&self, index: usize) -> String {
+        match self.count {
+            Some(_) => format!("{}{}", self.name, index + 1),
+            None => self.name.clone(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! no check ever expands more than [`MAX_ELEMENTS`].
 
 mod addresses;
+mod effects;
 mod events;
 mod names;
 mod reach;
@@ -37,6 +38,10 @@ pub(super) fn check(topology: &Topology, problems: &mut Problems<'_>) {
     reach::check(topology, &names, problems);
     events::check(topology, &names, &addresses, problems);
     truth::check(topology, &names, &addresses, problems);
+    // What stands for nothing has no effect either, and has been told by now.
+    if problems.is_empty() {
+        effects::check(topology, problems);
+    }
 }
 
 fn group_sizes(topology: &Topology, problems: &mut Problems<'_>) {

@@ -1,7 +1,7 @@
 //! A topology with its groups spelled out: every node, every wire, and what each name in a file stands for.
 //!
 //! A group of backends stands for its members wherever it is named: as the end of a link, in a route, in an event. Names that
-//! stand for nothing give nothing here; saying so to the user is the matter of the checks, which ask the same tables.
+//! stand for nothing give nothing here; saying so to the user is the matter of the checks.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -47,6 +47,8 @@ pub(in crate::simnet) enum Kind<'a> {
 #[derive(Debug)]
 pub(in crate::simnet) struct Wire<'a> {
     pub(in crate::simnet) link: &'a Link,
+    /// The place of `link` in the file.
+    pub(in crate::simnet) nth: usize,
     pub(in crate::simnet) ends: [NodeId; 2],
 }
 
@@ -91,8 +93,8 @@ impl<'a> Expanded<'a> {
         for backend in &topology.backends {
             expanded.add_backends(backend);
         }
-        for link in &topology.links {
-            expanded.add_link(link);
+        for (nth, link) in topology.links.iter().enumerate() {
+            expanded.add_link(nth, link);
         }
         expanded
     }
@@ -113,6 +115,16 @@ impl<'a> Expanded<'a> {
         format!("{from}>{to}")
     }
 
+    /// [`Self::pipe_name`], with the name of the link behind it where several links join the same two nodes: `a>b (backup)`. No two are
+    /// the same.
+    pub(in crate::simnet) fn unique_pipe_name(&self, pipe: PipeId) -> String {
+        let name = self.pipe_name(pipe);
+        match &self.wires[pipe.index() / 2].link.name {
+            Some(link) if self.pipes_named(&name).len() > 1 => format!("{name} ({link})"),
+            _ => name,
+        }
+    }
+
     /// Where a pipe begins and where it ends.
     pub(in crate::simnet) fn pipe_ends(&self, pipe: PipeId) -> [NodeId; 2] {
         let [a, b] = self.wires[pipe.index() / 2].ends;
@@ -125,7 +137,7 @@ impl<'a> Expanded<'a> {
             return;
         };
         for nth in 0..count {
-            let name = format!("{}{}", backend.name, u32::from(nth) + 1);
+            let name = backend.member(nth.into());
             let addresses = backend.addresses.iter().filter_map(|first| address_after(*first, nth));
             let member = self.add_node(name, addresses.collect(), Kind::Backend(backend));
             self.nodes_by_name.entry(backend.name.clone()).or_default().push(member);
@@ -139,21 +151,21 @@ impl<'a> Expanded<'a> {
         id
     }
 
-    fn add_link(&mut self, link: &'a Link) {
+    fn add_link(&mut self, nth: usize, link: &'a Link) {
         let [firsts, seconds] = [0, 1].map(|end| self.nodes_named(&link.between[end]).to_vec());
         for first in firsts {
             for &second in &seconds {
                 if first != second {
-                    self.add_wire(link, [first, second]);
+                    self.add_wire(nth, link, [first, second]);
                 }
             }
         }
     }
 
-    fn add_wire(&mut self, link: &'a Link, ends: [NodeId; 2]) {
+    fn add_wire(&mut self, nth: usize, link: &'a Link, ends: [NodeId; 2]) {
         let forward = PipeId::new(2 * self.wires.len());
         let reverse = PipeId::new(2 * self.wires.len() + 1);
-        self.wires.push(Wire { link, ends });
+        self.wires.push(Wire { link, nth, ends });
         let [a, b] = &link.between;
         let [one_a, one_b] = ends.map(|end| self.nodes[end.index()].name.clone());
         for pipe in [forward, reverse] {
@@ -191,3 +203,6 @@ pub(in crate::simnet) fn address_after(first: IpAddr, nth: u16) -> Option<IpAddr
         IpAddr::V6(v6) => Some(Ipv6Addr::from(u128::from(v6).checked_add(nth.into())?).into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

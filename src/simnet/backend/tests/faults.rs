@@ -19,7 +19,7 @@ fn what_arrives_during_a_stall_is_answered_at_its_end_in_order() {
     both(|family| {
         let mut bench = Bench::new(family, &settings());
         bench.reconfigure(0, &stalled(Stall::Both));
-        let held = (Taken::Consumed, vec![]);
+        let held = (Taken::Held, vec![]);
         assert_eq!(bench.echo(1, b"a"), held);
         assert_eq!(bench.segment(2, PEER), held);
         assert_eq!(bench.echo(3, b"b"), held);
@@ -47,13 +47,33 @@ fn a_stall_of_one_protocol_leaves_the_other_alone_and_can_end_in_parts() {
 fn a_stall_keeps_a_thousand_packets_and_no_more() {
     let mut bench = Bench::new(Family::V4, &stalled(Stall::Icmp));
     for _ in 0..1000 {
-        assert_eq!(bench.echo(1, b"").0, Taken::Consumed);
+        assert_eq!(bench.echo(1, b"").0, Taken::Held);
     }
     assert_eq!(bench.echo(1, b"").0, Taken::Dropped(DropReason::BackendDown));
     assert_eq!(
         serials(&bench.reconfigure(2, &settings())),
         (0..1000).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn each_packet_that_was_kept_has_a_fate_when_the_stall_or_the_backend_ends() {
+    let mut bench = Bench::new(Family::V4, &stalled(Stall::Both));
+    bench.echo(1, b"");
+    bench.segment(1, Peer { to: 82, ..PEER });
+    let fates = bench.backend.reconfigure(at(2), &settings(), &mut bench.out);
+    assert_eq!(fates, [Taken::Consumed, Taken::Dropped(DropReason::Filtered)]);
+
+    bench.reconfigure(3, &stalled(Stall::Icmp));
+    bench.echo(4, b"");
+    bench.echo(4, b"");
+    let off = BackendSettings {
+        off: Some(true),
+        ..settings()
+    };
+    let fates = bench.backend.reconfigure(at(5), &off, &mut bench.out);
+    assert_eq!(fates, [Taken::Dropped(DropReason::BackendDown); 2]);
+    assert_eq!(bench.backend.reconfigure(at(6), &settings(), &mut bench.out), []);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! SYN-ACKs, their repetition, the table of half-open connections, the accept queue, and connections from end to end.
 
 use super::*;
+use crate::simnet::topology::Span;
 use crate::simnet::topology::{AcceptQueue, HalfOpen};
 use crate::wire::tcp::{TcpOption, Timestamps};
 
@@ -62,7 +63,7 @@ fn a_syn_ack_offers_nothing_to_a_syn_without_options_and_is_not_to_be_fragmented
 #[test]
 fn initial_sequence_numbers_and_clocks_come_from_the_seed() {
     let isn = |seed, port| {
-        let backend = Backend::new(&addresses(Family::V4), &settings(), stream(seed, "app01"), at(0));
+        let backend = Backend::new(&settings(), stream(seed, "app01"), at(0));
         let mut bench = Bench::new(Family::V4, &settings());
         bench.backend = backend;
         bench.open(0, Peer { from: port, ..PEER })
@@ -107,6 +108,24 @@ fn a_syn_ack_is_repeated_five_times_and_the_entry_forgotten_after_63_seconds() {
         assert_eq!(bench.backend.next_deadline(), None);
         bench.open(63_001, Peer { seq: 77, ..PEER });
     });
+}
+
+#[test]
+fn the_first_wait_begins_when_a_slow_backend_has_answered() {
+    let mut slow = settings();
+    slow.tcp_delay = Some(Jitter::Bimodal {
+        by: Span(Duration::from_secs(5)),
+        share: 1.0,
+    });
+    let mut bench = Bench::new(Family::V4, &slow);
+    let (_, first) = bench.segment(0, PEER);
+    assert_eq!(first[0].after, Duration::from_secs(5));
+    let moments: Vec<Mono> = bench.run_to(10_000).into_iter().map(|(moment, _)| moment).collect();
+    // One second and three after the first one left.
+    assert_eq!(moments, [at(6_000), at(8_000)]);
+    // The same SYN again: 5 s to its answer, and then as long as the timer has come to, 4 s.
+    bench.segment(10_000, PEER);
+    assert_eq!(bench.backend.next_deadline(), Some(at(19_000)));
 }
 
 #[test]

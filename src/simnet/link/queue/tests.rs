@@ -15,7 +15,7 @@ fn line(cross_traffic: u64, room: u64) -> Line {
 }
 
 fn queue(line: Line) -> (Queue, Stream) {
-    (Queue::new(Some(line)), stream(5, "link"))
+    (Queue::new(Some(line), us(0)), stream(5, "link"))
 }
 
 fn us(micros: u64) -> Mono {

@@ -1,6 +1,7 @@
 //! Faults begin and end at their moments.
 
 use super::*;
+use crate::simnet::Element;
 
 /// Whether an echo that is sent at these moments, at least 2 ms apart, is answered.
 fn answered(network: &mut Network, at_ms: &[u64]) -> Vec<bool> {
@@ -22,7 +23,7 @@ fn a_link_that_is_down_loses_all_for_as_long_as_the_event_lasts() {
         answered(&mut network, &[0, 8, 10, 28, 30, 100]),
         [true, true, false, false, true, true]
     );
-    assert_eq!(network.ledger().element("host>r1").map(|link| link.dropped()), Some(2));
+    assert_eq!(network.ledger().element("host>r1").map(Element::dropped), Some(2));
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn a_backend_that_is_off_is_reported_by_its_last_router() {
     let answers = deliveries(&mut network, ms(10_000));
     assert_eq!(answers.len(), 1);
     assert_eq!(source(&answers[0].1), address("10.0.3.1"));
-    assert_eq!(network.ledger().element("app").map(|app| app.dropped()), Some(1));
+    assert_eq!(network.ledger().element("app").map(Element::dropped), Some(1));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which way packets take, and how long they take for it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::*;
 use crate::wire::icmp::{self, Message};
@@ -69,7 +70,8 @@ between = ["r9", "app"]
     for n in 0..count {
         // There it takes 1 ms, 2 ms.. by the router; back it goes by the first alone, since the others cost more that way.
         let cost = if n == 0 { 1 } else { 2 };
-        text += &format!(
+        let _ = write!(
+            text,
             r#"
 [[router]]
 name = "mid{n}"

@@ -82,8 +82,14 @@ fn it_has_nothing_to_say_to_replies_resets_fragments_and_strangers() {
     let fragment = captures::packets(captures::FRAGMENTS4)[0].clone();
     assert_eq!(read(fragment.clone()).addrs.dst(), ROUTER4);
     let stranger = handmade::ip(HOST4, ROUTER4, 89, &[], &[0; 30]);
-    for bytes in [reply, tcp_packet(HOST4, ROUTER4, reset), fragment, stranger] {
-        assert_eq!(router.forward(bytes).0, Transit::Consumed);
+    let lost = Transit::Dropped(DropReason::Fragment);
+    for (bytes, transit) in [
+        (reply, Transit::Consumed),
+        (tcp_packet(HOST4, ROUTER4, reset), Transit::Consumed),
+        (fragment, lost),
+        (stranger, Transit::Consumed),
+    ] {
+        assert_eq!(router.forward(bytes).0, transit);
         assert!(router.sent().is_empty());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::problems::{Place, Problems};
 use super::super::{Link, Topology};
+use super::MAX_ELEMENTS;
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,12 +96,18 @@ impl Names {
     fn collect_links(&mut self, topology: &Topology, problems: &mut Problems<'_>) {
         let links = Place::root("link");
         let mut unnamed = HashSet::new();
+        let mut total = 0;
         for (index, link) in topology.links.iter().enumerate() {
             let place = links.item(index);
             let [a, b] = &link.between;
             let Some(size) = self.link_size(link, &place.key("between"), problems) else {
                 continue;
             };
+            total += size;
+            if total > MAX_ELEMENTS {
+                // [`Self::references`] counts these too, and the file is refused for it.
+                return;
+            }
             let ends = self.member_ends(link, size);
             let has_group = ends.first().is_some_and(|first| (&first.0, &first.1) != (a, b));
             if let Some(name) = &link.name {

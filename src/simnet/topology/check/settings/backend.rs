@@ -46,8 +46,8 @@ pub(in super::super) fn check(settings: &BackendSettings, place: &Place<'_>, pro
     }
 }
 
-/// As `tcp_max_syn_backlog` of large servers; each entry takes memory.
-const MAX_HALF_OPEN: u32 = 100_000;
+/// As large as the table of the model (`backend::tcp`) ever gets; each entry takes memory.
+const MAX_HALF_OPEN: u32 = 65_536;
 
 /// The last of these comes after more than a day.
 const MAX_RETRIES: u8 = 15;
