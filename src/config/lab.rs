@@ -23,6 +23,8 @@ pub struct LabRun {
     pub seed: u64,
     /// Where to write the report.
     pub report: Option<PathBuf>,
+    /// Whether to keep all CPUs from falling asleep.
+    pub keep_awake: bool,
     /// The command with its arguments; not empty.
     pub command: Vec<OsString>,
 }
@@ -35,6 +37,7 @@ impl LabPlan {
             network,
             seed,
             report,
+            keep_awake,
             list,
             mut command,
             ..
@@ -50,6 +53,7 @@ impl LabPlan {
             network,
             seed,
             report,
+            keep_awake,
             command,
         })
     }
