@@ -102,6 +102,7 @@ impl<R: Responder> Simulator<R> {
         let count = self.departures.read(&self.clock)?;
         let read_at = self.departures.read_at();
         self.ring_is_used |= count > 0;
+        let mut last_sent_at = asked_at;
         for index in 0..count {
             let departure = self.departures.get(index);
             if is_multicast(departure.packet) {
@@ -110,6 +111,7 @@ impl<R: Responder> Simulator<R> {
             }
             self.account.packets_in += 1;
             let sent_at = departure.sent_at.unwrap_or(read_at);
+            last_sent_at = sent_at;
             match departure.sent_at {
                 Some(sent_at) => self.account.read(sent_at, read_at),
                 None => self.account.unstamped(self.known_until, read_at, &self.clock),
@@ -118,9 +120,8 @@ impl<R: Responder> Simulator<R> {
             self.account.taken(sent_at, taken_at, &self.clock);
         }
         let has_more = count >= departures::BATCH;
-        if !has_more {
-            self.known_until = asked_at;
-        }
+        // Packets come in the order of their stamps, so of those that still wait none was sent before the last of these.
+        self.known_until = if has_more { last_sent_at } else { asked_at }.max(self.known_until);
         Ok(has_more)
     }
 
@@ -143,8 +144,10 @@ impl<R: Responder> Simulator<R> {
     fn empty_ring(&mut self) -> io::Result<()> {
         // The rest of a packet that does not fit is thrown away with it.
         let mut start = [0; 1];
-        for _ in 0..2 * BATCH {
-            self.ring_is_used = self.ring_is_used && self.tun.read(&mut start)?.is_some();
+        let mut copies = 0;
+        while self.ring_is_used && copies < 2 * departures::BATCH {
+            self.ring_is_used = self.tun.read(&mut start)?.is_some();
+            copies += 1;
         }
         Ok(())
     }
