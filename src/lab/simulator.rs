@@ -145,7 +145,7 @@ impl<R: Responder> Simulator<R> {
         // The rest of a packet that does not fit is thrown away with it.
         let mut start = [0; 1];
         let mut copies = 0;
-        while self.ring_is_used && copies < 2 * departures::BATCH {
+        while self.ring_is_used && copies < MOST_COPIES {
             self.ring_is_used = self.tun.read(&mut start)?.is_some();
             copies += 1;
         }
@@ -198,6 +198,9 @@ fn is_multicast(packet: &[u8]) -> bool {
 
 /// Packets that are written before others are read: at a few microseconds each, those wait for 100 us at most.
 const BATCH: usize = 32;
+
+/// Copies that are thrown away in one round: more than are read in one, so that the ring never fills.
+const MOST_COPIES: usize = 2 * departures::BATCH;
 
 /// So long before a deadline the thread no longer sleeps, but looks. It is what a sleeping virtual CPU takes to wake up.
 const SPIN: Duration = Duration::from_micros(60);
