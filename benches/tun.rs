@@ -134,7 +134,7 @@ fn flood(rate: u64, time: Duration) -> anyhow::Result<Value> {
     Ok(json!({
         "sent": flood.sent,
         "received": flood.received,
-        "carried_per_second": float(after - before) / (end - begin).as_secs_f64(),
+        "carried_per_second": float(after - before) / end.saturating_sub(begin).as_secs_f64(),
     }))
 }
 
