@@ -77,12 +77,12 @@ mod tests {
     fn what_leaves_is_seen_with_a_stamp_and_what_arrives_is_not() {
         in_fresh_network(|| {
             let tun = TunNode::open().unwrap().create("lab0").unwrap();
-            shell("ip link set lab0 up multicast off && ip addr add 10.9.0.1/24 dev lab0");
+            shell("ip link set lab0 addrgenmode none multicast off up && ip addr add 10.9.0.1/24 dev lab0");
             let (departures, buffer) = open_departures(process::interface_index("lab0").unwrap(), 1 << 20).unwrap();
             assert!(buffer.bytes >= 1 << 16, "{buffer:?}");
             let socket = UdpSocket::bind("10.9.0.1:0").unwrap();
             socket.send_to(b"out", "10.9.0.2:9").unwrap();
-            // An echo reply nobody waits for, which arrives and is dropped.
+            // It comes back, from an address of this host, and is dropped.
             let mut arriving = [0; 64];
             let left = tun.read(&mut arriving).unwrap().unwrap().to_vec();
             tun.write(&left).unwrap();
