@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use surge_ping::{Client, Config, PingIdentifier, PingSequence};
@@ -69,20 +69,22 @@ pub(crate) fn flood(flavor: Flavor, flood: Flood) -> anyhow::Result<(u64, u64)> 
     })
 }
 
-/// Pings 127.0.0.1 every `interval` and returns the RTTs in microseconds; probes that failed are missing.
-pub(crate) fn paced(count: u32, interval: Duration) -> anyhow::Result<Vec<f64>> {
+/// Pings `target` every `interval` and returns when each probe was sent (ns since the Unix epoch) and its RTT in microseconds; probes that
+/// failed are missing.
+pub(crate) fn paced(target: IpAddr, count: u32, interval: Duration) -> anyhow::Result<Vec<(u128, f64)>> {
     Flavor::CurrentThread.runtime()?.block_on(async move {
         let client = client()?;
-        let mut pinger = client.pinger(IpAddr::from([127, 0, 0, 1]), PingIdentifier(1)).await;
+        let mut pinger = client.pinger(target, PingIdentifier(1)).await;
         let mut ticks = tokio::time::interval(interval);
-        let mut rtts = Vec::new();
+        let mut probes = Vec::new();
         for number in 0..count {
             ticks.tick().await;
+            let sent = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
             if let Ok((_, rtt)) = pinger.ping(PingSequence(low_bits(number)), &PAYLOAD).await {
-                rtts.push(rtt.as_secs_f64() * 1e6);
+                probes.push((sent, rtt.as_secs_f64() * 1e6));
             }
         }
-        Ok(rtts)
+        Ok(probes)
     })
 }
 

@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::print;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{LabPlan, LabRun};
-use crate::lab::{Ended, Report, Scheduling, Session};
+use crate::lab::{Ended, Report, Scheduling, Session, SessionOptions};
 use crate::report::{Charset, clean};
 use crate::simnet::{Ledger, Network, Topology, stories};
 
@@ -51,13 +51,16 @@ fn run_command(plan: LabRun) -> anyhow::Result<Exit> {
     // Now, so that a file that can't be written does not cost a run.
     let report_file = plan.report.as_deref().map(create).transpose()?;
     // No thread may have been started up to here: see `Session::open`.
-    let session = Session::open(&topology.host.addresses)?;
+    let clock = SystemClock::new();
+    let options = SessionOptions {
+        keep_awake: plan.keep_awake,
+    };
+    let session = Session::open(&topology.host.addresses, clock.clone(), options)?;
     if session.scheduling() == Scheduling::Ordinary {
         tell("no real-time priority (root, CAP_SYS_NICE or RLIMIT_RTPRIO): the simulation may be late under load");
     }
-    let clock = SystemClock::new();
     let network = Network::new(&topology, plan.seed, clock.mono());
-    let ended = session.run(network, clock, plan.command)?;
+    let ended = session.run(network, plan.command)?;
     tell(&format!("{}: {}", topology.title, ended.report));
     if let (Some(mut file), Some(path)) = (report_file, &plan.report) {
         let text = report(&topology, plan.seed, &ended)?;

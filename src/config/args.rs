@@ -119,6 +119,12 @@ pub struct LabArgs {
     /// Write a report to FILE, in JSON: how punctual the simulation was, and what really happened
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Keep all CPUs awake meanwhile, for punctual packets on machines whose CPUs wake up late
+    ///
+    /// One thread per CPU spins, and gives way to every other thread. It costs all the processor time that nobody else wants, so not
+    /// for a laptop on battery, nor where CPU time of the program inside is measured.
+    #[arg(long)]
+    pub keep_awake: bool,
     /// List the built-in stories
     #[arg(long)]
     pub list: bool,

@@ -25,6 +25,8 @@ pub struct LabRun {
     pub seed: u64,
     /// Where to write the report.
     pub report: Option<PathBuf>,
+    /// Whether to keep all CPUs from falling asleep.
+    pub keep_awake: bool,
     /// The command with its arguments; not empty.
     pub command: Vec<OsString>,
 }
@@ -37,6 +39,7 @@ impl LabPlan {
             network,
             seed,
             report,
+            keep_awake,
             list,
             show,
             mut command,
@@ -56,6 +59,7 @@ impl LabPlan {
             network,
             seed,
             report,
+            keep_awake,
             command,
         })
     }

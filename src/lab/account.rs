@@ -1,24 +1,21 @@
 //! How punctual the simulator was: what a test must know before it blames a prober.
 //!
-//! Three things can go wrong between the kernel and the model, and each shows in another figure:
+//! Packets carry the kernel's stamp of when they left the host, so a packet that is read late makes no RTT wrong by itself
+//! ([`Account::read`] measures it all the same). What makes an RTT wrong is seen for each packet, too:
 //!
-//! * **Written late.** A packet that was due is written when the thread gets to it. `due` is known, so this is measured for each packet:
-//!   [`Account::written`]. The RTT of that probe is too long by it.
-//! * **Read late, because the thread was busy.** A packet may have waited since the device was last seen empty; that time is an upper bound
-//!   for each packet: [`Account::read`]. Its answer is reckoned from the moment it was read, so the RTT is too long by this.
-//! * **Read late, because the thread was not woken or not run.** The kernel counts the time that a thread was ready and had no CPU
-//!   (`run_delay` in `/proc/*/schedstat`); this is read after each wait. Wake-ups by the timer show what that leaves out (a sleeping CPU
-//!   takes time to wake, a virtual one may be taken away), as their deadline is known: [`Account::woken`]. They stand for the wake-ups
-//!   by packets, whose lateness nobody can see from here.
+//! * **Written late.** `due` is known, and the RTT is too long by the time from there to the write: [`Account::written`]. This holds whatever
+//!   the reason is: a busy thread, one that was not woken or had no CPU, a machine that stood still, a packet that was read after its answer
+//!   was due.
+//! * **Taken late.** A packet whose stamp lies in the past of the model counts as sent at the model's present: [`Account::taken`]. That
+//!   happens within the microsecond between the stamp of a packet and its way into the tap.
+//! * **No stamp**, or one from the other side of a step of the wall clock. The packet counts as sent when it was read; how much later that is
+//!   nobody knows, but all that was sent before a certain moment had been read: [`Account::unstamped`].
 //!
-//! What remains unseen is the time from the kernel's stamp of a packet to the wake-up of this thread, some microseconds, and a pause of the
-//! whole machine that begins and ends between two looks of ours.
+//! What remains unseen are the microseconds that a write takes until the kernel stamps the arrival.
 //!
 //! Where any of these exceeds [`LATE`], the time from when it should have happened to when it did is a late moment. An RTT that
 //! overlaps none is right within the figures.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -46,10 +43,14 @@ pub(super) struct Account {
     pub(super) device: DeviceLoss,
     /// From when a packet was due to when it was written.
     pub(super) written: Histogram,
-    /// How long a packet has waited to be read at most, wake-ups aside.
+    /// From when a packet left the host to when it was read.
     pub(super) read: Histogram,
-    /// From when the thread was to be woken to when it was.
-    pub(super) woken: Histogram,
+    /// From the stamp of a packet to when it counts as sent, of those for which these differ.
+    pub(super) taken: Histogram,
+    /// Packets whose moment of sending is not known.
+    pub(super) unstamped: u64,
+    /// Packets of the kernel that the tap had no room for.
+    pub(super) unseen: u64,
     /// Where lateness exceeded [`LATE`], in order of time.
     pub(super) late: LateMoments,
 }
@@ -61,21 +62,23 @@ impl Account {
         self.late.add(due, now, clock);
     }
 
-    /// A packet was read at `now`; the device was seen empty, or the thread was woken, at `attended`.
-    pub(super) fn read(&mut self, attended: Mono, now: Mono, clock: &impl Clock) {
-        self.read.record(now.since(attended).into());
-        self.late.add(attended, now, clock);
+    /// A packet that left the host at `sent_at` was read at `now`.
+    pub(super) fn read(&mut self, sent_at: Mono, now: Mono) {
+        self.read.record(now.since(sent_at).into());
     }
 
-    /// The thread was to be woken at `deadline` and was at `now`.
-    pub(super) fn woken(&mut self, deadline: Mono, now: Mono, clock: &impl Clock) {
-        self.woken.record(now.since(deadline).into());
-        self.late.add(deadline, now, clock);
+    /// A packet that left the host at `sent_at` counts as sent at `taken_at`.
+    pub(super) fn taken(&mut self, sent_at: Mono, taken_at: Mono, clock: &impl Clock) {
+        if taken_at > sent_at {
+            self.taken.record(taken_at.since(sent_at).into());
+            self.late.add(sent_at, taken_at, clock);
+        }
     }
 
-    /// The thread had no CPU for this long, until `now`.
-    pub(super) fn starved(&mut self, starved: Duration, now: Mono, clock: &impl Clock) {
-        self.late.add(now.before(starved), now, clock);
+    /// A packet was read at `now`, and was sent nobody knows when after `known_until`.
+    pub(super) fn unstamped(&mut self, known_until: Mono, now: Mono, clock: &impl Clock) {
+        self.unstamped += 1;
+        self.late.add(known_until, now, clock);
     }
 }
 
@@ -129,40 +132,6 @@ impl LateMoments {
     }
 }
 
-/// How long the calling thread has been ready to run without a CPU, as the kernel's scheduler counts it.
-#[derive(Debug)]
-pub(super) struct RunDelay {
-    schedstat: File,
-    seen: Duration,
-}
-
-impl RunDelay {
-    /// Of the calling thread, from now on; `None` where the kernel does not count (`CONFIG_SCHED_INFO`).
-    pub(super) fn of_this_thread() -> Option<Self> {
-        let schedstat = File::open("/proc/thread-self/schedstat").ok()?;
-        let seen = read_run_delay(&schedstat)?;
-        Some(Self { schedstat, seen })
-    }
-
-    /// How much has come together since the last call.
-    pub(super) fn since_last(&mut self) -> Duration {
-        let total = read_run_delay(&self.schedstat).unwrap_or(self.seen);
-        let more = total.saturating_sub(self.seen);
-        self.seen = total;
-        more
-    }
-}
-
-/// The second of three numbers: time on a CPU, time ready without one, turns (Documentation/scheduler/sched-stats.rst).
-fn read_run_delay(schedstat: &File) -> Option<Duration> {
-    // Three numbers of at most 20 digits.
-    let mut text = [0; 64];
-    let len = schedstat.read_at(&mut text, 0).ok()?;
-    let text = std::str::from_utf8(text.get(..len)?).ok()?;
-    let nanos = text.split_whitespace().nth(1)?.parse().ok()?;
-    Some(Duration::from_nanos(nanos))
-}
-
 /// Bounds the memory of a run on a hopeless machine: 160 kB.
 const MOST_MOMENTS: usize = 10_000;
 
@@ -209,13 +178,23 @@ mod tests {
     #[test]
     fn moments_that_overlap_are_one_whatever_was_late() {
         let mut account = Account::default();
-        account.woken(at(100_000), at(100_300), &Standing);
-        account.starved(Duration::from_micros(400), at(100_310), &Standing);
-        account.read(at(100_290), at(100_900), &Standing);
+        account.unstamped(at(100_000), at(100_300), &Standing);
+        account.taken(at(100_290), at(100_900), &Standing);
         account.written(at(99_800), at(100_950), &Standing);
         assert_eq!(moments(&account), [(9_099_800, 9_100_950)]);
-        account.woken(at(200_000), at(201_000), &Standing);
+        account.written(at(200_000), at(201_000), &Standing);
         assert_eq!(moments(&account).len(), 2);
+        assert_eq!((account.unstamped, account.taken.count()), (1, 1));
+    }
+
+    #[test]
+    fn a_late_read_is_measured_and_harms_nothing() {
+        let mut account = Account::default();
+        account.read(at(100_000), at(105_000));
+        account.taken(at(100_000), at(100_000), &Standing);
+        assert_eq!(moments(&account), []);
+        assert_eq!(account.read.max(), Some(Rtt::from_nanos(5_000_000)));
+        assert_eq!(account.taken.count(), 0);
     }
 
     #[test]
@@ -228,31 +207,5 @@ mod tests {
         assert_eq!(late.moments.len(), MOST_MOMENTS);
         let last = late.moments.last().unwrap();
         assert_eq!((last.from_ns, last.to_ns), ((n - 1) * 1_000, (n + 4) * 1_000 + 300));
-    }
-
-    #[test]
-    fn a_thread_that_shares_its_cpu_has_waited_for_it() {
-        let mut delay = RunDelay::of_this_thread().expect("this kernel counts");
-        // Threads that spin, twice as many as CPUs: whoever runs, someone waits, and in a second everyone does.
-        let threads = 2 * std::thread::available_parallelism().unwrap().get();
-        let stop = std::sync::atomic::AtomicBool::new(false);
-        let waited = std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                        std::hint::spin_loop();
-                    }
-                });
-            }
-            let clock = crate::clock::SystemClock::new();
-            let start = clock.mono();
-            let mut waited = Duration::ZERO;
-            while waited.is_zero() && clock.mono().since(start) < Duration::from_secs(10) {
-                waited += delay.since_last();
-            }
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
-            waited
-        });
-        assert!(!waited.is_zero());
     }
 }

@@ -12,8 +12,10 @@ use rtnetlink::packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, L
 use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 
+use super::departures::Departures;
 use super::error::LabError;
 use super::namespace::advice_without_capabilities;
+use crate::clock::Clock;
 use crate::sys::tun::DEVICE_NODE;
 use crate::sys::{Tun, TunNode, process};
 
@@ -25,14 +27,24 @@ pub(super) const NAME: &str = "lab0";
 ///
 /// # Errors
 /// What is missing for it, and how to get it.
-pub(super) fn open(addresses: &[IpAddr]) -> Result<Tun, LabError> {
+pub(super) fn open(addresses: &[IpAddr], clock: &impl Clock) -> Result<Device, LabError> {
     let node = TunNode::open().map_err(no_node)?;
     let tun = node.create(NAME).map_err(|error| {
         let advice = (error.kind() == io::ErrorKind::PermissionDenied).then(advice_without_capabilities);
         LabError::new("a TUN device could not be made", error).advise(advice.flatten())
     })?;
     configure_blocking(addresses).map_err(|error| LabError::new(format!("{NAME} could not be set up"), error))?;
-    Ok(tun)
+    let departures = process::interface_index(NAME).and_then(|index| Departures::open(index, clock));
+    let departures = departures.map_err(|error| LabError::new(format!("{NAME} could not be tapped"), error))?;
+    Ok(Device { tun, departures })
+}
+
+/// Both sides of the device: what is written to it arrives at the host, and what the host sends is seen by a tap. The ring of the device has
+/// that as well, and has to be emptied.
+#[derive(Debug)]
+pub(super) struct Device {
+    pub(super) tun: Tun,
+    pub(super) departures: Departures,
 }
 
 /// Packets that the device lost, by its own counters.

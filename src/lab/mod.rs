@@ -7,7 +7,9 @@
 //!   there is measured as anywhere; only the network is made up, and what is true of it is known.
 
 mod account;
+mod awake;
 mod command;
+mod departures;
 mod error;
 mod host;
 mod interface;
@@ -23,7 +25,7 @@ pub use account::LateMoment;
 pub use error::LabError;
 pub use interface::DeviceLoss;
 pub use report::{Quantiles, Report, Scheduling};
-pub use session::{Ended, Session};
+pub use session::{Ended, Session, SessionOptions};
 pub use simulator::Responder;
 pub use targets::{UnknownProbe, series_of};
 pub use world::{Noise, World, WorldOptions};

@@ -24,14 +24,18 @@ pub struct Report {
     pub unintended_loss: u64,
     /// Packets of the network that the kernel refused.
     pub write_errors: u64,
+    /// Packets of the kernel that the simulator's tap had no room for.
+    pub unseen: u64,
     /// Packets that the device lost.
     pub device: DeviceLoss,
     /// From when a packet was due to when it was written.
     pub written_late: Option<Quantiles>,
-    /// How long a packet may have waited to be read, at most and wake-ups aside.
+    /// From when a packet left the host to when it was read. No part of any RTT, as long as its answer is due after that.
     pub read_late: Option<Quantiles>,
-    /// From when the thread was to be woken to when it was.
-    pub woken_late: Option<Quantiles>,
+    /// From when a packet left the host to when the network counts it as sent, of those for which these differ.
+    pub taken_late: Option<Quantiles>,
+    /// Packets whose moment of sending is not known: they count as sent when they were read.
+    pub unstamped: u64,
     /// When the simulator was late: RTTs that overlap these say nothing about a prober.
     pub late_moments: Vec<LateMoment>,
 }
@@ -82,7 +86,9 @@ impl Report {
             device,
             written,
             read,
-            woken,
+            taken,
+            unstamped,
+            unseen,
             late,
         } = account;
         Self {
@@ -91,12 +97,14 @@ impl Report {
             packets_out,
             multicast,
             // A refused write is an error that the device has counted, too.
-            unintended_loss: device.from_kernel + device.to_kernel.max(write_errors),
+            unintended_loss: unseen + device.from_kernel + device.to_kernel.max(write_errors),
             write_errors,
+            unseen,
             device,
             written_late: Quantiles::of(&written),
             read_late: Quantiles::of(&read),
-            woken_late: Quantiles::of(&woken),
+            taken_late: Quantiles::of(&taken),
+            unstamped,
             late_moments: late.into_vec(),
         }
     }
@@ -152,6 +160,7 @@ mod tests {
         );
         let lossy = Account {
             write_errors: 2,
+            unseen: 1,
             device: DeviceLoss {
                 to_kernel: 2,
                 from_kernel: 5,
@@ -160,7 +169,7 @@ mod tests {
         };
         assert_eq!(
             Report::new(lossy, Scheduling::Ordinary).to_string(),
-            "0 packets in, 0 out, without real-time priority, UNINTENDED LOSS: 7 packets"
+            "0 packets in, 0 out, without real-time priority, UNINTENDED LOSS: 8 packets"
         );
     }
 }

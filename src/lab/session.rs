@@ -14,20 +14,30 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::awake::Awake;
 use super::error::LabError;
-use super::interface;
+use super::interface::{self, Device};
 use super::namespace;
 use super::report::{Report, Scheduling};
 use super::simulator::{Responder, Simulator};
 use crate::clock::SystemClock;
-use crate::sys::{EventFd, Tun, process, scheduling};
+use crate::sys::{EventFd, process, scheduling};
 
 /// A namespace with its device, and a thread that is ready to simulate.
 #[derive(Debug)]
 pub struct Session {
-    tun: Tun,
+    device: Device,
+    clock: SystemClock,
+    keep_awake: bool,
     scheduling: Scheduling,
     timer_slack: Duration,
+}
+
+/// What a session is like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionOptions {
+    /// Keep all CPUs from falling asleep while the command runs, at the price of all processor time that nobody else wants.
+    pub keep_awake: bool,
 }
 
 /// How a session went.
@@ -42,11 +52,11 @@ pub struct Ended<R> {
 }
 
 impl Session {
-    /// Moves this process into a network namespace whose host has `addresses`. Must be called before a second thread is started.
+    /// Moves this process into a network namespace whose host has `addresses`. Moments are those of `clock`. Must be called before a second thread is started.
     ///
     /// # Errors
     /// What is missing for it, and how to get it.
-    pub fn open(addresses: &[IpAddr]) -> Result<Self, LabError> {
+    pub fn open(addresses: &[IpAddr], clock: SystemClock, options: SessionOptions) -> Result<Self, LabError> {
         let exact_timers = |error| LabError::new("the precision of timers could not be set", error);
         let timer_slack = process::timer_slack().map_err(exact_timers)?;
         let scheduling = match scheduling::run_in_real_time(PRIORITY) {
@@ -54,10 +64,12 @@ impl Session {
             Err(_not_permitted) => Scheduling::Ordinary,
         };
         namespace::enter()?;
-        let tun = interface::open(addresses)?;
+        let device = interface::open(addresses, &clock)?;
         process::set_timer_slack(Duration::ZERO).map_err(exact_timers)?;
         Ok(Self {
-            tun,
+            device,
+            clock,
+            keep_awake: options.keep_awake,
             scheduling,
             timer_slack,
         })
@@ -69,21 +81,19 @@ impl Session {
         self.scheduling
     }
 
-    /// Runs a command, with `responder` as the network around it, whose moments are those of `clock`.
+    /// Runs a command, with `responder` as the network around it, whose moments are those of the session's clock.
     ///
     /// # Errors
     /// A command that can't be started, a device that fails.
-    pub fn run<R: Responder>(
-        self,
-        responder: R,
-        clock: SystemClock,
-        command: Vec<OsString>,
-    ) -> Result<Ended<R>, LabError> {
+    pub fn run<R: Responder>(self, responder: R, command: Vec<OsString>) -> Result<Ended<R>, LabError> {
+        let no_thread = |error| LabError::new("a thread could not be started", error);
+        let awake = self.keep_awake.then(Awake::start).transpose().map_err(no_thread)?;
         let stop = Arc::new(EventFd::new().map_err(|error| LabError::new("an eventfd could not be made", error))?);
         let (network_failed, failure) = oneshot::channel();
         let name = command.first().map(|program| program.to_string_lossy().into_owned());
         let attendant = start_attendant(command, self.timer_slack, Arc::clone(&stop), failure)?;
-        let ran = Simulator::new(self.tun, responder, clock).run(&stop);
+        let ran = Simulator::new(self.device, responder, self.clock).run(&stop);
+        drop(awake);
         if ran.is_err() {
             // Where the attendant is gone, so is the command.
             let _ = network_failed.send(());

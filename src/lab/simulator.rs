@@ -1,16 +1,20 @@
-//! The loop between a TUN device and a simulated network: one thread, two clocks' worth of moments, nothing early.
+//! The loop between a device and a simulated network: one thread, and no packet in the past of the model.
 //!
 //! Each round reads some packets, writes some that are due, and waits for what comes first: a packet, the network's next deadline, or the
-//! end. Both halves are bounded, so that a flood in one direction can't hold up the other. A packet enters the network at the moment at
-//! which it was read, which is later than its kernel stamp by what [`super::account`] bounds.
+//! end. Both halves are bounded, so that a flood in one direction can't hold up the other.
+//!
+//! A packet enters the network at the moment at which it left the host ([`super::departures`]), not at which it was read. So the model
+//! moves on only as far as all that was sent is known: to the moment before a read that found everything. As long as a packet is read before
+//! its answer is due, that answer is exact, however late the read was.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use super::account::{Account, RunDelay};
-use super::interface::DeviceLoss;
+use super::account::Account;
+use super::departures::{self, Departures};
+use super::interface::{Device, DeviceLoss};
 use crate::clock::{Clock, SystemClock};
 use crate::simnet::Network;
 use crate::sys::{EventFd, Interest, PollFd, Tun, poll};
@@ -18,8 +22,8 @@ use crate::units::Mono;
 
 /// What answers behind the device.
 pub trait Responder {
-    /// The host sends a packet.
-    fn handle_packet(&mut self, now: Mono, packet: &[u8]);
+    /// The host has sent a packet at `sent_at`. Returns the moment that it counts as sent: a later one where the network had moved on.
+    fn handle_packet(&mut self, sent_at: Mono, packet: &[u8]) -> Mono;
 
     /// When [`poll_delivery`](Self::poll_delivery) next has something to do.
     fn next_deadline(&self) -> Option<Mono>;
@@ -29,8 +33,8 @@ pub trait Responder {
 }
 
 impl Responder for Network {
-    fn handle_packet(&mut self, now: Mono, packet: &[u8]) {
-        Network::handle_packet(self, now, packet);
+    fn handle_packet(&mut self, sent_at: Mono, packet: &[u8]) -> Mono {
+        Network::handle_packet(self, sent_at, packet).sent_at
     }
 
     fn next_deadline(&self) -> Option<Mono> {
@@ -46,29 +50,32 @@ impl Responder for Network {
 #[derive(Debug)]
 pub(super) struct Simulator<R> {
     tun: Tun,
+    departures: Departures,
     responder: R,
     clock: SystemClock,
     account: Account,
-    /// When the device was last seen empty, or the thread woken: what is read now has come later.
-    attended: Mono,
-    /// When the thread last woke up, until that has been looked into.
-    woke: Option<Mono>,
-    from_kernel: Box<[u8]>,
+    /// All that was sent before this moment has been read.
+    known_until: Mono,
+    /// Whether the device's ring may have copies of what the tap has shown.
+    ring_is_used: bool,
+    /// Rounds since the end and the device were last looked at.
+    unpolled: u32,
     to_kernel: Vec<u8>,
 }
 
 impl<R: Responder> Simulator<R> {
-    /// Puts `responder` behind `tun`. Its moments are those of `clock`.
-    pub(super) fn new(tun: Tun, responder: R, clock: SystemClock) -> Self {
+    /// Puts `responder` behind `device`. Its moments are those of `clock`.
+    pub(super) fn new(device: Device, responder: R, clock: SystemClock) -> Self {
         Self {
-            tun,
+            tun: device.tun,
+            departures: device.departures,
             responder,
-            attended: clock.mono(),
-            woke: None,
+            known_until: clock.mono(),
+            ring_is_used: false,
+            unpolled: 0,
             clock,
             account: Account::default(),
-            from_kernel: vec![0; LARGEST_PACKET].into_boxed_slice(),
-            to_kernel: Vec::with_capacity(LARGEST_PACKET),
+            to_kernel: Vec::with_capacity(USUAL_MTU),
         }
     }
 
@@ -77,16 +84,13 @@ impl<R: Responder> Simulator<R> {
     /// # Errors
     /// That of the device, which somebody may have removed, or of waiting.
     pub(super) fn run(mut self, stop: &EventFd) -> io::Result<(R, Account)> {
-        let mut run_delay = RunDelay::of_this_thread();
         loop {
             let has_more_to_read = self.read_some()?;
             let has_more_to_write = self.write_some();
-            // Not right after waking up, when packets wait.
-            if let (Some(delay), Some(woke)) = (&mut run_delay, self.woke.take()) {
-                self.account.starved(delay.since_last(), woke, &self.clock);
-            }
+            self.empty_ring()?;
             if self.wait(stop, has_more_to_read || has_more_to_write)? {
                 self.account.device = DeviceLoss::read()?;
+                self.account.unseen = self.departures.lost()?;
                 return Ok((self.responder, self.account));
             }
         }
@@ -94,31 +98,40 @@ impl<R: Responder> Simulator<R> {
 
     /// Reads packets until there are none, or enough for now. Returns whether there may be more.
     fn read_some(&mut self) -> io::Result<bool> {
-        for _ in 0..BATCH {
-            let Some(packet) = self.tun.read(&mut self.from_kernel)? else {
-                self.attended = self.clock.mono();
-                return Ok(false);
-            };
-            let now = self.clock.mono();
-            if is_multicast(packet) {
+        let asked_at = self.clock.mono();
+        let count = self.departures.read(&self.clock)?;
+        let read_at = self.departures.read_at();
+        self.ring_is_used |= count > 0;
+        let mut last_sent_at = asked_at;
+        for index in 0..count {
+            let departure = self.departures.get(index);
+            if is_multicast(departure.packet) {
                 self.account.multicast += 1;
                 continue;
             }
             self.account.packets_in += 1;
-            self.account.read(self.attended, now, &self.clock);
-            self.responder.handle_packet(now, packet);
+            let sent_at = departure.sent_at.unwrap_or(read_at);
+            last_sent_at = sent_at;
+            match departure.sent_at {
+                Some(sent_at) => self.account.read(sent_at, read_at),
+                None => self.account.unstamped(self.known_until, read_at, &self.clock),
+            }
+            let taken_at = self.responder.handle_packet(sent_at, departure.packet);
+            self.account.taken(sent_at, taken_at, &self.clock);
         }
-        Ok(true)
+        let has_more = count >= departures::BATCH;
+        // Packets come in the order of their stamps, so of those that still wait none was sent before the last of these.
+        self.known_until = if has_more { last_sent_at } else { asked_at }.max(self.known_until);
+        Ok(has_more)
     }
 
     /// Writes packets that are due until there are none, or enough for now. Returns whether there may be more.
     fn write_some(&mut self) -> bool {
         for _ in 0..BATCH {
-            let now = self.clock.mono();
-            let Some(due) = self.responder.poll_delivery(now, &mut self.to_kernel) else {
+            let Some(due) = self.responder.poll_delivery(self.known_until, &mut self.to_kernel) else {
                 return false;
             };
-            self.account.written(due, now, &self.clock);
+            self.account.written(due, self.clock.mono(), &self.clock);
             match self.tun.write(&self.to_kernel) {
                 Ok(()) => self.account.packets_out += 1,
                 Err(_) => self.account.write_errors += 1,
@@ -127,30 +140,38 @@ impl<R: Responder> Simulator<R> {
         true
     }
 
+    /// Throws away what the tap has shown already, or has had no room for: a packet is in the ring a moment after it is in the tap.
+    fn empty_ring(&mut self) -> io::Result<()> {
+        // The rest of a packet that does not fit is thrown away with it.
+        let mut start = [0; 1];
+        let mut copies = 0;
+        while self.ring_is_used && copies < MOST_COPIES {
+            self.ring_is_used = self.tun.read(&mut start)?.is_some();
+            copies += 1;
+        }
+        Ok(())
+    }
+
     /// Waits for a packet, for the next deadline, or where `busy` for nothing. Returns whether this is the end.
     fn wait(&mut self, stop: &EventFd, busy: bool) -> io::Result<bool> {
+        let timeout = match self.responder.next_deadline() {
+            _ if busy => Some(Duration::ZERO),
+            deadline => deadline.map(|deadline| deadline.before(SPIN).since(self.clock.mono())),
+        };
+        if timeout == Some(Duration::ZERO) && self.unpolled < MOST_UNPOLLED {
+            self.unpolled += 1;
+            return Ok(false);
+        }
+        self.unpolled = 0;
+        // At the ring, not at the tap: to wake a thread takes the sender tens of microseconds where a CPU sleeps, and at the tap that would
+        // come between the tap's stamp and the send stamp of a socket.
         let mut fds = [
             PollFd::new(self.tun.as_fd(), Interest::Read),
             PollFd::new(stop.as_fd(), Interest::Read),
         ];
-        let deadline = self.responder.next_deadline();
-        let now = self.clock.mono();
-        let timeout = match deadline {
-            _ if busy => Some(Duration::ZERO),
-            deadline => deadline.map(|deadline| deadline.before(SPIN).since(now)),
-        };
-        let ready = poll(&mut fds, timeout)?;
+        poll(&mut fds, timeout)?;
         let [device, end] = fds;
-        let woke = self.clock.mono();
-        // A wait that was none: the packet may have come while others were written.
-        if woke.since(now) > GLANCE {
-            self.attended = woke;
-            self.woke = Some(woke);
-        }
-        let wanted = deadline.map(|deadline| deadline.before(SPIN));
-        if let Some(wanted) = wanted.filter(|wanted| ready == 0 && (now..=woke).contains(wanted)) {
-            self.account.woken(wanted, woke, &self.clock);
-        }
+        self.ring_is_used |= device.is_readable();
         if device.has_errors() {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "the device was removed"));
         }
@@ -175,14 +196,17 @@ fn is_multicast(packet: &[u8]) -> bool {
     }
 }
 
-/// Packets of one direction before the other gets its turn: at a few microseconds each, the other waits 100 us at most.
-const BATCH: usize = 16;
+/// Packets that are written before others are read: at a few microseconds each, those wait for 100 us at most.
+const BATCH: usize = 32;
 
-/// A wait that is shorter may not have slept at all.
-const GLANCE: Duration = Duration::from_micros(10);
+/// Copies that are thrown away in one round: more than are read in one, so that the ring never fills.
+const MOST_COPIES: usize = 2 * departures::BATCH;
 
 /// So long before a deadline the thread no longer sleeps, but looks. It is what a sleeping virtual CPU takes to wake up.
 const SPIN: Duration = Duration::from_micros(60);
 
-/// Of IP, larger than any MTU.
-const LARGEST_PACKET: usize = 65_535;
+/// Rounds without a wait take a microsecond or a few; in a hundred of them nobody misses the end.
+const MOST_UNPOLLED: u32 = 100;
+
+/// Larger packets make room for themselves.
+const USUAL_MTU: usize = 1_500;

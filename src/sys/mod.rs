@@ -54,6 +54,7 @@ use std::{io, mem};
 pub mod batch_recv;
 pub mod batch_send;
 mod control;
+pub mod departures;
 pub mod epoll;
 pub mod errno;
 pub mod namespace;
@@ -67,6 +68,7 @@ pub mod tun;
 
 pub use batch_recv::{Queue, QueuedIcmpError, Received, RecvBatch, TxStamp};
 pub use batch_send::{Pushed, SendBatch, SendProgress};
+pub use departures::open_departures;
 pub use epoll::{Epoll, Ready};
 pub use errno::{send_error_from_errno, uses_tx_number};
 pub use options::{FilterInstruction, ReceiveBuffer, Stamps, TcpInfo};

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod exact;
 mod inside;
 mod life;
 mod many;
