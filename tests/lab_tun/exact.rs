@@ -12,6 +12,10 @@ use crate::{NETWORK, OPEN, V4, V6, is_possible, lab, summary};
 /// There and back.
 const RTT_US: f64 = 2_000.0;
 
+/// What the median may be off: a write, and the cell of the histogram, which is 2 us. Without optimization, the way of a packet
+/// through the simulator takes tens of microseconds, during which another that is due has to wait.
+const ERROR_US: f64 = if cfg!(debug_assertions) { 100.0 } else { 30.0 };
+
 #[test]
 fn the_median_rtt_is_the_truth_over_both_protocols_and_families() {
     if !is_possible() {
@@ -29,8 +33,7 @@ fn the_median_rtt_is_the_truth_over_both_protocols_and_families() {
             let window = report.window(proto);
             window.assert_outcomes(&[("sent", 200), ("received", 200)]);
             let p50 = window.figure("rtt_p50_us");
-            // What is allowed: a write, and the cell of the histogram, which is 2 us.
-            assert!((p50 - RTT_US).abs() <= 30.0, "{target}: {p50}");
+            assert!((p50 - RTT_US).abs() <= ERROR_US, "{target}: {p50}");
             assert!(summary(&ended).ends_with(", no unintended loss"), "{}", ended.stderr);
         }
     }

@@ -296,7 +296,7 @@ fn answers_to_probes_that_are_forgotten_come_after_close_and_their_probes_stay_l
     // As fast as the timeout allows: 256 probes each 20 ms. Of those, 2,560 are remembered, which is less than the round trip. From
     // half a second on, no request passes, so that all that is answered is answered well before the run ends.
     let line = Line {
-        link: "set.queue = \"1MiB\"\nreverse.delay = \"700ms\"",
+        link: "reverse.delay = \"700ms\"",
         more: "[[event]]\nat = \"600ms\"\non = [\"gw>app\"]\nlink.down = true",
         ..Line::default()
     };

@@ -7,6 +7,10 @@ use crate::support::PATHJITTER;
 /// Both families and both protocols.
 const APP: &str = "app=10.10.1.11:80 app=[fd00:10:1::b]:80";
 
+/// The simulator goes by the stamp at the tap, the prober by that of the driver, which is later by what the kernel does in between:
+/// a microsecond, or where a virtual machine loses its CPU just there, as long as that takes.
+const BETWEEN_STAMPS_US: f64 = 100.0;
+
 fn healthy() -> String {
     Line {
         app: "set.ports = { 80 = \"open\" }",
@@ -20,8 +24,8 @@ fn disturbed(arguments: &str, disturbance: &str) -> String {
     format!("{PATHJITTER} ping --json {arguments} & prober=$!; {{ {disturbance}; }} >&2; wait $prober")
 }
 
-/// Fails unless RTTs are those of the network: never early, hardly ever late where the simulator was on time, and none of them as
-/// long as what happened to this host.
+/// Fails unless RTTs are those of the network: not early by more than [`BETWEEN_STAMPS_US`], hardly ever late where the simulator was
+/// on time, and none of them as long as what happened to this host.
 fn assert_true_round_trips(run: &Run) {
     let trips: Vec<_> = run.report.probes().into_iter().filter_map(trip).collect();
     let punctual = trips
@@ -38,7 +42,7 @@ fn assert_true_round_trips(run: &Run) {
     // 400 us; the rest is the way to the simulator and, for one in twenty, a machine that takes a CPU away.
     let (first, most, last) = (rtts[0], rtts[rtts.len() * 19 / 20], rtts[rtts.len() - 1]);
     assert!(
-        first >= 400.0 && most < 600.0 && last < 100_000.0,
+        first >= 400.0 - BETWEEN_STAMPS_US && most < 600.0 && last < 100_000.0,
         "{first} to {last} us, most below {most}"
     );
 }

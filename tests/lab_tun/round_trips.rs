@@ -184,7 +184,12 @@ fn a_flow_of_echoes_keeps_to_one_way_and_all_flows_together_find_all_ways() {
         // Source ports of SYNs rest after each use, so that a flow of SYNs is as many flows to a router as it has ports.
         if proto == "icmp" {
             for (flow, ways) in &flows {
-                assert!(ways.iter().all(|way| *way == ways[0]), "flow {flow}: {ways:?}");
+                // One may look a way longer, where the machine took a CPU away that neither stamp knows of. Flows that were
+                // spread would have nine of ten alike once in 8,500 flows: 4 x 10 x (1/4)^9 x (3/4) + 4 x (1/4)^10.
+                let strays = (1..=4)
+                    .map(|way| ways.iter().filter(|other| **other != way).count())
+                    .min();
+                assert!(strays <= Some(1), "flow {flow}: {ways:?}");
             }
         }
         let mut found: Vec<u32> = flows.into_values().flatten().collect();
