@@ -118,7 +118,7 @@ fn bench(form: Form) -> anyhow::Result<()> {
     std::fs::write(folder.path().join("network.toml"), TOPOLOGY)?;
     let rounds = form.pick(5, 1);
     let mut lost = 0;
-    for condition in [Condition::Idle, Condition::Awake, Condition::Busy] {
+    for condition in asked_for() {
         let seconds = match condition {
             Condition::Busy => form.pick(Seconds { ours: 10, others: 4 }, SMOKE),
             _ => form.pick(Seconds { ours: 3, others: 2 }, SMOKE),
@@ -130,6 +130,17 @@ fn bench(form: Form) -> anyhow::Result<()> {
         "the simulated network lost {lost} packets that it should not"
     );
     Ok(())
+}
+
+/// The conditions that the command line names (`cargo bench --bench accuracy -- busy`), or all.
+fn asked_for() -> Vec<Condition> {
+    let all = [Condition::Idle, Condition::Awake, Condition::Busy];
+    let is_named = |condition: &Condition| {
+        let name = format!("{condition:?}");
+        std::env::args().any(|word| word.eq_ignore_ascii_case(&name))
+    };
+    let named: Vec<_> = all.into_iter().filter(is_named).collect();
+    if named.is_empty() { all.to_vec() } else { named }
 }
 
 /// How long each prober runs in a round.
