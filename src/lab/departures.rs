@@ -202,6 +202,6 @@ mod tests {
         let told = |spreads: &[u64]| Told(RefCell::new(spreads.iter().rev().map(|s| blurred(*s)).collect()));
         assert_eq!(sharp_reading(&told(&[90_000, 60])).spread, Duration::from_nanos(60));
         let hopeless = told(&[9_000, 5_000, 7_000, 6_000]);
-        assert_eq!(sharp_reading(&hopeless).spread, Duration::from_nanos(5_000));
+        assert_eq!(sharp_reading(&hopeless).spread, Duration::from_micros(5));
     }
 }
