@@ -68,9 +68,10 @@ fn the_kernel_gives_every_outcome_its_name_and_its_time() {
         for (attempt, truth_ms) in attempts.iter().zip([8.0, 8.0, 8.0, 8.0, 206.0, 900.0]) {
             assert_took(attempt, truth_ms);
         }
-        // The kernel's own measurement, of the handshake: nothing of Python is in it.
+        // The kernel's own measurement, of the handshake: nothing of Python is in it. It is one only, so that a machine that takes a
+        // CPU away for a few milliseconds must be borne with.
         let rtt = figure(&attempts[0], "rtt_us");
-        assert!((RTT_US..RTT_US + 1_000.0).contains(&rtt), "{}", ended.text());
+        assert!((RTT_US..RTT_US + 5_000.0).contains(&rtt), "{}", ended.text());
         assert_eq!(attempts[0]["total_retrans"], 0, "{}", ended.text());
     }
 }
