@@ -61,7 +61,8 @@ fn lab(network: &str, script: &str) -> (Finished, Truth) {
     } else {
         command.arg(network);
     }
-    command.arg("--report").arg(&report);
+    // A machine that does nothing else lets its CPUs sleep, and each packet then waits for one to wake up.
+    command.arg("--keep-awake").arg("--report").arg(&report);
     command.args(["--", "bash", "-c", script]).stdin(Stdio::null());
     let ended = Guest::start(command).finish();
     let text = std::fs::read_to_string(&report).unwrap_or_else(|error| panic!("no report ({error}): {}", ended.stderr));

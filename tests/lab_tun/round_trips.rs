@@ -50,7 +50,7 @@ fn punctual_rtts(run: &Run) -> (Vec<f64>, usize) {
 /// in a million runs (Dvoretzky, Kiefer and Wolfowitz: 2 exp(-2 x 2.7^2)), and as much lower as the slack moves it.
 fn assert_distributed(rtts: &[f64], left_out: usize, theory: impl Fn(f64) -> f64) {
     let [n, left_out] = [rtts.len(), left_out].map(|count| f64::from(u32::try_from(count).unwrap()));
-    assert!(left_out < 0.1 * n, "{left_out} of {n} while the simulator was late");
+    assert!(left_out < 0.3 * n, "{left_out} of {n} while the simulator was late");
     let band = 2.7 / n.sqrt() + left_out / n;
     for (rank, rtt) in rtts.iter().enumerate() {
         let share = f64::from(u32::try_from(rank).unwrap()) / n;

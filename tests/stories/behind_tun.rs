@@ -33,7 +33,8 @@ pub(crate) fn run(story: &Story, topology: &Topology) -> Result<Run, String> {
     // In a file, since the targets of a large network are more than an argument may be long.
     std::fs::write(at("script"), script(topology, &series)).map_err(|why| why.to_string())?;
     let mut command = Command::new(PATHJITTER);
-    command.args(["lab", story.name, "--report", "report", "--", "bash", "script"]);
+    command.args(["lab", story.name, "--keep-awake", "--report", "report"]);
+    command.args(["--", "bash", "script"]);
     command.current_dir(folder.path());
     let ended = Guest::start_within(topology.duration.0 + OVERHEAD, command).finish();
     if !ended.status.success() {
