@@ -110,6 +110,8 @@ fn probe(seq: u64, rtt: Rtt) -> [Event; 3] {
         ttl: Some(64),
         bytes: 64,
         stamp_loss: None,
+        from: None,
+        told: None,
     };
     let late_by = Duration::from_micros(seq % 100);
     [

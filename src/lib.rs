@@ -36,8 +36,10 @@
 //! | [`sys`] | system calls made safe; all `unsafe` code is here | the words |
 //! | [`net`] | sockets, names, permissions; the loop of the packet thread | the words, `config`, `clock`, `wire`, `engine`, `sys` |
 //! | [`stats`] | events of a series in, figures of a window out | the words |
+//! | [`sweep`] | which hop of which path is probed when, and what is known of each | the words, `engine`, `stats` |
+//! | [`localize`] | where on a path loss or jitter starts, and which hops only seem to lose | the words, `stats` |
 //! | [`lab`] | puts `simnet` to work: in virtual time, or behind a TUN device | all above but `net` |
-//! | [`report`] | figures in, lines out | the words, `stats`, `config` |
+//! | [`report`] | figures in, lines out | the words, `stats`, `sweep`, `localize`, `config` |
 //! | [`app`] | the assembly: commands, signals, exit codes | everything |
 //!
 //! "The words" are [`units`], [`outcome`] and [`series`].
@@ -81,6 +83,10 @@ pub mod sys;
 pub mod net;
 
 pub mod stats;
+
+pub mod sweep;
+
+pub mod localize;
 
 pub mod lab;
 

@@ -16,6 +16,23 @@ pub enum Proto {
     Icmp,
     /// TCP SYN.
     Tcp,
+    /// UDP datagrams to a port where nothing listens. Only traces send them.
+    Udp,
+}
+
+impl Proto {
+    /// All protocols, in the order of their discriminants.
+    pub const ALL: [Self; 3] = [Self::Icmp, Self::Tcp, Self::Udp];
+
+    /// The name in output fields.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Icmp => "icmp",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
 }
 
 /// Where both stamps of an RTT come from. RTTs of different sources never share a histogram.
@@ -201,7 +218,84 @@ pub struct Answered {
     pub bytes: u32,
     /// Why the kernel's stamps, which this engine normally has, are missing here.
     pub stamp_loss: Option<StampLoss>,
+    /// Who answered, where the packet itself shows it.
+    pub from: Option<IpAddr>,
+    /// What an ICMP error tells beyond its type, if it is one.
+    pub told: Option<Told>,
 }
+
+/// What an ICMP error tells beyond its type and code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// TTL or hop limit of the probe when the sender of the error had it: 1 (or 0) as a rule.
+    pub quoted_ttl: u8,
+    /// The MTU that the probe was too large for (RFC 1191, RFC 8201).
+    pub mtu: Option<u32>,
+    /// The MPLS label stack that the probe arrived with (RFC 4950).
+    pub mpls: MplsStack,
+}
+
+/// An MPLS label stack, outermost first, as far as it fits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MplsStack {
+    entries: [u32; MAX_LABELS],
+    len: u8,
+}
+
+impl MplsStack {
+    /// Adds an entry as on the wire (RFC 3032, section 2.1). What does not fit is left out.
+    pub fn push(&mut self, entry: u32) {
+        if let Some(place) = self.entries.get_mut(usize::from(self.len)) {
+            *place = entry;
+            self.len += 1;
+        }
+    }
+
+    /// The entries, outermost first.
+    pub fn iter(&self) -> impl Iterator<Item = MplsLabel> + '_ {
+        let used = self.entries.iter().take(usize::from(self.len));
+        used.map(|&entry| MplsLabel(entry))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// One entry of a label stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MplsLabel(u32);
+
+impl MplsLabel {
+    /// The label, 20 bits.
+    #[must_use]
+    pub const fn label(self) -> u32 {
+        self.0 >> 12
+    }
+
+    /// The traffic class, 3 bits.
+    #[must_use]
+    pub const fn traffic_class(self) -> u8 {
+        ((self.0 >> 9) & 7) as u8
+    }
+
+    /// Whether this entry is the bottom of the stack.
+    #[must_use]
+    pub const fn is_bottom(self) -> bool {
+        (self.0 >> 8) & 1 == 1
+    }
+
+    /// Its TTL.
+    #[must_use]
+    pub const fn ttl(self) -> u8 {
+        (self.0 & 0xff) as u8
+    }
+}
+
+/// More than networks stack, and as many as others show.
+const MAX_LABELS: usize = 8;
 
 /// Whether an answer came within the timeout of its probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,6 +28,8 @@ pub enum Endpoint {
     Icmp,
     /// TCP SYN to this port (never 0).
     Tcp(u16),
+    /// A UDP datagram to this port (never 0).
+    Udp(u16),
 }
 
 impl Endpoint {
@@ -37,15 +39,16 @@ impl Endpoint {
         match self {
             Self::Icmp => Proto::Icmp,
             Self::Tcp(_) => Proto::Tcp,
+            Self::Udp(_) => Proto::Udp,
         }
     }
 
-    /// The TCP port, if any.
+    /// The port, if any.
     #[must_use]
     pub const fn port(self) -> Option<u16> {
         match self {
             Self::Icmp => None,
-            Self::Tcp(port) => Some(port),
+            Self::Tcp(port) | Self::Udp(port) => Some(port),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules at the crate's root and what each may use of the others, in the order of the data flow. A module may always
 /// use itself; `*` is everything.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     // The vocabulary.
     ("units", &[]),
     ("outcome", &["units"]),
@@ -27,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ),
     // What it means.
     ("stats", &["units", "outcome", "series"]),
+    ("sweep", &["units", "outcome", "series", "engine", "stats"]),
     ("detect", &["units", "outcome", "series", "stats"]),
     ("correlate", &["units", "outcome", "series", "stats", "detect"]),
     (
@@ -38,6 +39,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
         "lab",
         &[
             "units", "outcome", "series", "clock", "schedule", "wire", "engine", "simnet", "sys", "stats", "config",
+            "sweep",
         ],
     ),
     // What the user asked for, and what he gets to see.
@@ -52,6 +54,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "detect",
             "correlate",
             "localize",
+            "sweep",
             "config",
         ],
     ),

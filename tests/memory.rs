@@ -64,6 +64,8 @@ fn probe(prober: &mut Prober, windows: &mut [WindowStats], rtt_us: impl Fn(u64) 
                     },
                     ttl: None,
                     bytes: 64,
+                    from: None,
+                    told: None,
                 };
                 prober.handle_answer(due.series, due.seq, Answer::Reply, arrival);
             }

@@ -1,7 +1,9 @@
 //! What an arrival says about the round trip of its probe.
 
+use std::net::IpAddr;
+
 use crate::clock::ClockEpoch;
-use crate::outcome::{StampLoss, StampSource, Timing};
+use crate::outcome::{StampLoss, StampSource, Timing, Told};
 use crate::units::{Mono, Rtt, Wall};
 
 use super::ring::{Entry, State};
@@ -19,6 +21,10 @@ pub struct Arrival {
     pub ttl: Option<u8>,
     /// Its size from the ICMP or TCP header on.
     pub bytes: u32,
+    /// Its sender, where the packet shows it.
+    pub from: Option<IpAddr>,
+    /// What else it tells if it is an ICMP error.
+    pub told: Option<Told>,
 }
 
 /// Who measured the round trip.

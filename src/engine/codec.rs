@@ -118,6 +118,7 @@ impl Codec {
         match endpoint {
             Endpoint::Icmp => self.echoes.entry(address).or_default().push(id),
             Endpoint::Tcp(port) => self.backends.entry((address, port, flow)).or_default().push(id),
+            Endpoint::Udp(_) => {}
         }
         self.series.push(Wire {
             address,

@@ -32,10 +32,10 @@ pub struct Prober {
     syn_pacer: SynPacer,
     /// SYN slots that are due but wait for the pacer.
     syn_backlog: VecDeque<Slot>,
-    overflow: [Overflow; 2],
+    overflow: [Overflow; Proto::ALL.len()],
     events: VecDeque<Event>,
     /// By protocol.
-    in_flight: [u64; 2],
+    in_flight: [u64; Proto::ALL.len()],
     counters: Counters,
 }
 
@@ -59,6 +59,8 @@ pub struct Due {
     pub seq: ProbeSeq,
     /// How long after its slot.
     pub late_by: Duration,
+    /// TTL or hop limit where it is not that of all probes.
+    pub ttl: Option<u8>,
 }
 
 /// What a series needs to be probed.
@@ -86,9 +88,9 @@ impl Prober {
             timeouts: Timeouts::default(),
             syn_pacer: SynPacer::new(max_syn_rate),
             syn_backlog: VecDeque::new(),
-            overflow: [Overflow::default(); 2],
+            overflow: [Overflow::default(); Proto::ALL.len()],
             events: VecDeque::new(),
-            in_flight: [0; 2],
+            in_flight: [0; Proto::ALL.len()],
             counters: Counters::default(),
         }
     }
@@ -192,7 +194,9 @@ impl Prober {
         if was_waiting && in_time == InTime::Late {
             self.emit(series, seq, entry.sent_at, What::TimedOut);
         }
-        let Arrival { ttl, bytes, .. } = arrival;
+        let Arrival {
+            ttl, bytes, from, told, ..
+        } = arrival;
         let timed_out = !was_waiting || in_time == InTime::Late;
         let answered = Answered {
             answer,
@@ -204,6 +208,8 @@ impl Prober {
             ttl,
             bytes,
             stamp_loss,
+            from,
+            told,
         };
         self.emit(series, seq, entry.sent_at, What::Answered(answered));
         if was_waiting {
@@ -245,7 +251,7 @@ impl Prober {
     /// Whether every probe that was asked for has been sent and either answered or timed out.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.in_flight == [0; 2] && self.schedule.next_due().is_none() && self.syn_backlog.is_empty()
+        self.in_flight == [0; Proto::ALL.len()] && self.schedule.next_due().is_none() && self.syn_backlog.is_empty()
     }
 
     /// How many probes of a protocol await their answer.

@@ -135,8 +135,9 @@ impl Host {
         match (proto, family) {
             (Proto::Tcp, Family::V4) => tcp4,
             (Proto::Tcp, Family::V6) => tcp6,
-            (Proto::Icmp, Family::V4) => icmp4,
-            (Proto::Icmp, Family::V6) => icmp6,
+            // Errors about UDP probes are ICMP.
+            (Proto::Icmp | Proto::Udp, Family::V4) => icmp4,
+            (Proto::Icmp | Proto::Udp, Family::V6) => icmp6,
         }
     }
 

@@ -45,6 +45,8 @@ impl Answers<'_> {
                 measured: Measured::Stamps { rx: packet.rx_stamp },
                 ttl: packet.ttl,
                 bytes: 0,
+                from: None,
+                told: None,
             };
             self.deliver(read, arrival, prober);
         }
@@ -63,6 +65,8 @@ impl Answers<'_> {
             measured: Measured::User,
             ttl: None,
             bytes: 0,
+            from: None,
+            told: None,
         };
         let read = queued
             .error
@@ -106,6 +110,8 @@ pub(super) fn conclude(connector: &mut Connector, prober: &mut Prober, clock: &S
                     measured,
                     ttl: None,
                     bytes: 0,
+                    from: None,
+                    told: None,
                 };
                 prober.handle_answer(series, seq, answer, arrival);
             };

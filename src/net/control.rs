@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::clock::Reading;
-use crate::engine::Ignored;
+use crate::engine::{Ignored, Launcher};
 use crate::outcome::{Event, StampSource};
 use crate::series::{Pace, Series};
 use crate::sys::EventFd;
@@ -21,6 +21,11 @@ pub trait Sink: Send {
 
     /// Something happened to a probe.
     fn event(&mut self, event: &Event);
+
+    /// Who decides about probes beyond the schedule, if anybody does.
+    fn launcher(&mut self) -> Option<&mut dyn Launcher> {
+        None
+    }
 }
 
 /// What a packet thread can be asked for.

@@ -259,7 +259,7 @@ impl<S: Sink> Native<S> {
             };
             self.prober.handle_receive_drops(channel.proto(), drops, now);
             match channel.proto() {
-                Proto::Icmp => self.noise.icmp_receive_drops += u64::from(drops),
+                Proto::Icmp | Proto::Udp => self.noise.icmp_receive_drops += u64::from(drops),
                 Proto::Tcp => self.noise.tcp_receive_drops += u64::from(drops),
             }
         }

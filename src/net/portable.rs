@@ -285,6 +285,8 @@ impl<S: Sink> Portable<S> {
                     measured: Measured::User,
                     ttl,
                     bytes,
+                    from: None,
+                    told: None,
                 };
                 self.prober.handle_answer(series, seq, answer, arrival);
             }

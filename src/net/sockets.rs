@@ -55,10 +55,10 @@ pub enum Privilege {
 pub(super) struct Sockets {
     plan: SocketPlan,
     /// SYN and ICMP, each over IPv4 and IPv6, in the order in which they are read.
-    channels: [Option<(ChannelKind, Channel)>; 4],
+    channels: [Option<(ChannelKind, Channel)>; CHANNELS],
     connector: Option<Connector>,
     /// Why a channel can't be opened, so that it is tried once.
-    failures: [Option<String>; 4],
+    failures: [Option<String>; CHANNELS],
     buffer_hint: Option<String>,
     lacks: BTreeSet<Lack>,
 }
@@ -77,9 +77,9 @@ impl Sockets {
     pub(super) fn new(plan: SocketPlan) -> Self {
         Self {
             plan,
-            channels: [None, None, None, None],
+            channels: [const { None }; CHANNELS],
             connector: None,
-            failures: [None, None, None, None],
+            failures: [const { None }; CHANNELS],
             buffer_hint: None,
             lacks: BTreeSet::new(),
         }
@@ -114,6 +114,7 @@ impl Sockets {
         let (kind, channel) = match proto {
             Proto::Icmp => self.open_icmp(family)?,
             Proto::Tcp => self.open_syn(family)?,
+            Proto::Udp => self.open_udp(family)?,
         };
         self.channels[place] = Some((kind, channel));
         Ok(kind)
@@ -168,6 +169,11 @@ impl Sockets {
             ip::V6_HEADER_LEN + tcp::SYN_LEN,
         );
         Ok((ChannelKind::Syn(family), channel))
+    }
+
+    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "yet to be written")]
+    fn open_udp(&mut self, _family: Family) -> Result<(ChannelKind, Channel), OpenError> {
+        Err(OpenError::connector(io::ErrorKind::Unsupported.into()))
     }
 
     /// A small receive buffer is only worth a word where it turns out to be too small.
@@ -254,10 +260,15 @@ const fn place(proto: Proto, family: Family) -> usize {
     match (proto, family) {
         (Proto::Tcp, Family::V4) => 0,
         (Proto::Tcp, Family::V6) => 1,
-        (Proto::Icmp, Family::V4) => 2,
-        (Proto::Icmp, Family::V6) => 3,
+        (Proto::Udp, Family::V4) => 2,
+        (Proto::Udp, Family::V6) => 3,
+        (Proto::Icmp, Family::V4) => 4,
+        (Proto::Icmp, Family::V6) => 5,
     }
 }
+
+/// Three protocols, two families.
+const CHANNELS: usize = 6;
 
 /// Why raw sockets can't be used for SYNs, if they can't.
 pub(super) fn raw_permission(packet: &PacketOptions) -> Result<(), OpenError> {
@@ -287,6 +298,8 @@ pub struct Needs {
     pub icmp: bool,
     /// SYN.
     pub tcp: bool,
+    /// UDP.
+    pub udp: bool,
 }
 
 impl Needs {
@@ -297,10 +310,12 @@ impl Needs {
             Self {
                 icmp: false,
                 tcp: false,
+                udp: false,
             },
             |needs, endpoint| match endpoint {
                 Endpoint::Icmp => Self { icmp: true, ..needs },
                 Endpoint::Tcp(_) => Self { tcp: true, ..needs },
+                Endpoint::Udp(_) => Self { udp: true, ..needs },
             },
         )
     }

@@ -117,11 +117,12 @@ fn absent() -> String {
     "-".to_owned()
 }
 
-/// `icmp` or `tcp/PORT`.
+/// `icmp`, `tcp/PORT` or `udp/PORT`.
 pub(super) fn probe(endpoint: Endpoint) -> String {
     match endpoint {
         Endpoint::Icmp => "icmp".to_owned(),
         Endpoint::Tcp(port) => format!("tcp/{port}"),
+        Endpoint::Udp(port) => format!("udp/{port}"),
     }
 }
 

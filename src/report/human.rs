@@ -57,6 +57,7 @@ impl PingText {
                 )
             }
             Endpoint::Tcp(port) => format!("PING {who}: TCP SYN to port {port}\n"),
+            Endpoint::Udp(port) => format!("PING {who}: UDP to port {port}\n"),
         }
     }
 
@@ -66,7 +67,7 @@ impl PingText {
         let seq = seq(series, event.seq);
         let who = || match series.endpoint {
             Endpoint::Icmp => self.who(series),
-            Endpoint::Tcp(_) => endpoint(series),
+            Endpoint::Tcp(_) | Endpoint::Udp(_) => endpoint(series),
         };
         let text = match event.what {
             What::Answered(answered) => self.answered(series, event.seq, &answered),
@@ -112,6 +113,7 @@ impl PingText {
                 format!("{size} from {}: {seq}{times}", self.who(series))
             }
             (Answer::Reply, Endpoint::Tcp(_)) => format!("SYN-ACK from {}: {seq}{times}", endpoint(series)),
+            (Answer::Reply, Endpoint::Udp(_)) => format!("UDP from {}: {seq}{times}", endpoint(series)),
             (Answer::Refused, _) => format!("RST from {}: {seq}{times}", endpoint(series)),
             (Answer::Reset, _) => format!("reset by {}: {seq}{times}", endpoint(series)),
             (Answer::Unreachable(unreachable), _) => {
@@ -150,6 +152,7 @@ fn seq(series: &Series, probe: ProbeSeq) -> String {
     let name = match series.endpoint {
         Endpoint::Icmp => "icmp_seq",
         Endpoint::Tcp(_) => "tcp_seq",
+        Endpoint::Udp(_) => "udp_seq",
     };
     let number = probe.get().saturating_add(1);
     match series.flow {

@@ -19,7 +19,7 @@ use self::probe::ProbeBody;
 use self::window::WindowBody;
 use super::identity::RunIdentity;
 use super::window::WindowReport;
-use crate::outcome::{Event, Proto};
+use crate::outcome::Event;
 use crate::series::Series;
 use crate::units::Wall;
 
@@ -120,10 +120,7 @@ impl<'a> SeriesFields<'a> {
             address: series.address.to_string(),
             port: series.endpoint.port(),
             family: if series.address.is_ipv4() { "ipv4" } else { "ipv6" },
-            proto: match series.endpoint.proto() {
-                Proto::Icmp => "icmp",
-                Proto::Tcp => "tcp",
-            },
+            proto: series.endpoint.proto().as_str(),
             flow: series.flow,
         }
     }

@@ -18,6 +18,7 @@ mod samples;
 mod style;
 mod table;
 mod text;
+mod trace;
 mod verdict;
 mod window;
 
@@ -28,4 +29,5 @@ pub use output::{Output, OutputError};
 pub use style::{Charset, ColorChoice, Style};
 pub use table::table;
 pub use text::clean;
+pub use trace::TraceReport;
 pub use window::{Completeness, HostTrouble, WindowReport};

@@ -98,8 +98,8 @@ pub(super) fn address(series: &Series) -> String {
 pub(super) fn endpoint(series: &Series) -> String {
     match (series.endpoint, series.address) {
         (Endpoint::Icmp, _) => address(series),
-        (Endpoint::Tcp(port), IpAddr::V4(_)) => format!("{}:{port}", address(series)),
-        (Endpoint::Tcp(port), IpAddr::V6(_)) => format!("[{}]:{port}", address(series)),
+        (Endpoint::Tcp(port) | Endpoint::Udp(port), IpAddr::V4(_)) => format!("{}:{port}", address(series)),
+        (Endpoint::Tcp(port) | Endpoint::Udp(port), IpAddr::V6(_)) => format!("[{}]:{port}", address(series)),
     }
 }
 

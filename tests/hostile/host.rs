@@ -119,6 +119,8 @@ impl Host {
                 let protocol = if ours.is_ipv4() { 1 } else { 58 };
                 handmade::ip(ours, address, protocol, &[], &buf[..len])
             }
+            // Only traces send it.
+            Endpoint::Udp(_) => Vec::new(),
             Endpoint::Tcp(_) => {
                 let len = self.codec.write_syn(id, seq, ours, now, &mut buf);
                 buf[..len].to_vec()

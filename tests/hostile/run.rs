@@ -95,6 +95,8 @@ impl Run {
                 measured,
                 ttl: None,
                 bytes,
+                from: None,
+                told: None,
             });
         }
         self.suffer();

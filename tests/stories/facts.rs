@@ -143,7 +143,7 @@ impl Target {
     const fn shown_mut(&mut self, endpoint: Endpoint) -> &mut Shown {
         match endpoint {
             Endpoint::Icmp => &mut self.icmp,
-            Endpoint::Tcp(_) => &mut self.tcp,
+            Endpoint::Tcp(_) | Endpoint::Udp(_) => &mut self.tcp,
         }
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn pace(proto: Proto) -> Pace {
     Pace {
         interval: match proto {
             Proto::Icmp => Duration::from_millis(200),
-            Proto::Tcp => Duration::from_secs(1),
+            Proto::Tcp | Proto::Udp => Duration::from_secs(1),
         },
         timeout: Duration::from_secs(1),
         count: None,

@@ -260,7 +260,7 @@ fn report_of(row: &Row, end: Reading, host: HostTrouble, completeness: Completen
 /// What this host did to one series, by its protocol.
 fn trouble(noise: &Noise, series: &Series) -> HostTrouble {
     let receive_drops = match series.endpoint.proto() {
-        Proto::Icmp => noise.icmp_receive_drops,
+        Proto::Icmp | Proto::Udp => noise.icmp_receive_drops,
         Proto::Tcp => noise.tcp_receive_drops,
     };
     HostTrouble {

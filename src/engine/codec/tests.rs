@@ -160,6 +160,8 @@ impl World {
             measured: Measured::User,
             ttl: None,
             bytes: 64,
+            from: None,
+            told: None,
         };
         self.prober.handle_answer(series, seq, Answer::Reply, arrival);
     }

@@ -24,7 +24,7 @@ impl Prober {
         progress.in_flight += 1;
         self.in_flight[progress.admission.proto as usize] += 1;
         let isn = match progress.admission.proto {
-            Proto::Icmp => 0,
+            Proto::Icmp | Proto::Udp => 0,
             Proto::Tcp => isn(slot.series, seq),
         };
         progress.ring.insert(Entry {
@@ -57,6 +57,7 @@ impl Prober {
             series: slot.series,
             seq,
             late_by: now.since(slot.due),
+            ttl: None,
         })
     }
 
@@ -93,7 +94,7 @@ impl Prober {
                 .schedule
                 .poll(now, |id| series[id.index()].admission.pace.interval)?;
             match self.series[slot.series.index()].admission.proto {
-                Proto::Icmp => return Some(slot),
+                Proto::Icmp | Proto::Udp => return Some(slot),
                 Proto::Tcp if self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) => return Some(slot),
                 Proto::Tcp => self.syn_backlog.push_back(slot),
             }

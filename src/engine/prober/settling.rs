@@ -2,7 +2,7 @@
 
 use super::{Prober, is_waiting};
 use crate::engine::ring::{Entry, State};
-use crate::outcome::{Fate, Unjudged, What};
+use crate::outcome::{Fate, Proto, Unjudged, What};
 use crate::units::{Mono, ProbeSeq, SeriesId};
 
 impl Prober {
@@ -47,7 +47,7 @@ impl Prober {
             self.series[index].cut |= self.series[index].in_flight > 0;
             self.series[index].in_flight = 0;
         }
-        self.in_flight = [0; 2];
+        self.in_flight = [0; Proto::ALL.len()];
     }
 
     /// A probe is answered, timed out or was never sent: its series may go on, from `now`, and the end of the run comes closer.

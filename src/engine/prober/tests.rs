@@ -77,6 +77,8 @@ impl World {
             measured: Measured::Stamps { rx: Some(wall(rx)) },
             ttl: Some(64),
             bytes: 64,
+            from: None,
+            told: None,
         };
         self.prober.handle_answer(self.id, seq, answer, arrival);
     }
@@ -264,6 +266,8 @@ fn stamps_on_either_side_of_a_clock_step_are_not_subtracted() {
         measured,
         ttl: None,
         bytes: 0,
+        from: None,
+        told: None,
     };
     world.prober.handle_answer(world.id, seq, Answer::Reply, arrival);
     let answer = answered(&world.drain());
@@ -298,6 +302,8 @@ fn missing_stamps_are_named_and_replaced_by_user_times() {
         measured,
         ttl: None,
         bytes: 0,
+        from: None,
+        told: None,
     };
     world.prober.handle_answer(world.id, seq, Answer::Reply, arrival);
     assert_eq!(answered(&world.drain()).stamp_loss, Some(StampLoss::Rx));
@@ -541,7 +547,7 @@ proptest! {
                     }
                 }
                 Act::Answer { back, answer } => {
-                    let arrival = Arrival { at: now, epoch: ClockEpoch::default(), measured: Measured::Stamps { rx: Some(wall(now)) }, ttl: None, bytes: 0 };
+                    let arrival = Arrival { at: now, epoch: ClockEpoch::default(), measured: Measured::Stamps { rx: Some(wall(now)) }, ttl: None, bytes: 0, from: None, told: None };
                     prober.handle_answer(id, ProbeSeq::new(next.wrapping_sub(back)), answer, arrival);
                 }
                 Act::Drop(packets) => prober.handle_receive_drops(proto, packets, now),

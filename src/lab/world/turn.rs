@@ -69,6 +69,8 @@ impl World {
                         measured: Measured::Stamps { rx: Some(stamp) },
                         ttl: found.ttl,
                         bytes: found.bytes,
+                        from: None,
+                        told: None,
                     };
                     self.prober.handle_answer(series, seq, answer, arrival);
                     let truth = Rtt::from(delivery.due.since(delivery.cause.sent_at));
@@ -117,6 +119,7 @@ impl World {
         let len = match series.endpoint {
             Endpoint::Icmp => host.write_echo(addrs, outgoing, |buf| codec.write_echo(id, seq, buf)),
             Endpoint::Tcp(_) => codec.write_syn(id, seq, source, self.now, outgoing),
+            Endpoint::Udp(_) => 0,
         };
         host.check_send(len)?;
         match outgoing.get(..len) {

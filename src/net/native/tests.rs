@@ -84,7 +84,11 @@ fn options() -> NativeOptions {
             interface: None,
             source: None,
         },
-        needs: Needs { icmp: true, tcp: true },
+        needs: Needs {
+            icmp: true,
+            tcp: true,
+            udp: false,
+        },
         families: vec![Family::V4, Family::V6],
         flows: 1,
         interval: Duration::from_millis(1),

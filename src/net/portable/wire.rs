@@ -137,6 +137,8 @@ impl Wire {
         match target.endpoint {
             Endpoint::Icmp => self.echo(due, target, clock).await,
             Endpoint::Tcp(port) => self.syn(due, target.at(port), patience(target.timeout).min(INITIAL_RTO), clock),
+            // Only traces send UDP, and they need the kernel's stamps.
+            Endpoint::Udp(_) => Err(SendError::NoAddress),
         }
     }
 

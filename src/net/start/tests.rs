@@ -52,8 +52,16 @@ fn options(privilege: Privilege, needs: Needs) -> NativeOptions {
     }
 }
 
-const BOTH: Needs = Needs { icmp: true, tcp: true };
-const ICMP: Needs = Needs { icmp: true, tcp: false };
+const BOTH: Needs = Needs {
+    icmp: true,
+    tcp: true,
+    udp: false,
+};
+const ICMP: Needs = Needs {
+    icmp: true,
+    tcp: false,
+    udp: false,
+};
 
 /// What is said at the start, and what becomes of three probes each of both loopback addresses, by both protocols where needed.
 fn measure(privilege: Privilege, needs: Needs) -> (Vec<String>, Finished<Stamps>) {

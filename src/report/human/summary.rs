@@ -13,6 +13,7 @@ pub(super) fn lines(who: &str, report: &WindowReport<'_>) -> String {
     let what = match report.series.endpoint {
         Endpoint::Icmp => "ICMP ping".to_owned(),
         Endpoint::Tcp(port) => format!("TCP port {port} ping"),
+        Endpoint::Udp(port) => format!("UDP port {port} ping"),
     };
     let flow = match report.series.flow {
         0 => String::new(),

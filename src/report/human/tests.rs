@@ -39,6 +39,8 @@ fn reply() -> Answered {
         ttl: Some(64),
         bytes: 64,
         stamp_loss: None,
+        from: None,
+        told: None,
     }
 }
 

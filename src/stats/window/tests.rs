@@ -183,6 +183,8 @@ fn answered(answer: Answer, rtt: u64, source: StampSource, stamp_loss: Option<St
         ttl: None,
         bytes: 64,
         stamp_loss,
+        from: None,
+        told: None,
     }
 }
 

@@ -1,0 +1,43 @@
+//! Where on a path loss or jitter starts.
+//!
+//! A hop that answers late or not at all may only be slow, or not allowed, to answer. What counts is what goes on behind it: loss or
+//! jitter starts where all that comes later has it, too. Every claim is a test with a known error rate; where counts are too small for
+//! one, that is the answer, with the number of cycles that would do.
+
+mod path;
+mod verdict;
+
+pub use self::path::judge_path;
+pub use self::verdict::{HopLabels, PathVerdict, Segment, VerdictCode};
+
+use std::net::IpAddr;
+
+use crate::stats::Histogram;
+
+/// What was measured at one hop.
+#[derive(Clone, Copy, Debug)]
+pub struct HopEvidence<'a> {
+    /// Its TTL.
+    pub ttl: u8,
+    /// Who answered, the most frequent first; empty where nobody did.
+    pub addresses: &'a [IpAddr],
+    /// Probes judged.
+    pub sent: u64,
+    /// Probes answered in time.
+    pub received: u64,
+    /// RTTs of these.
+    pub rtts: &'a Histogram,
+    /// How rounds went, oldest first, as far as they are remembered: (round, RTT in ns or `None` where lost).
+    pub rounds: &'a [(u64, Option<u64>)],
+}
+
+/// What was measured along one path.
+#[derive(Clone, Copy, Debug)]
+pub struct PathEvidence<'a> {
+    /// From the first TTL on, without gaps. Where the target was reached, it is the last.
+    pub hops: &'a [HopEvidence<'a>],
+    /// Whether the last hop is the target.
+    pub reached: bool,
+    /// Why and by whom the way was said to end, in words, where it is.
+    pub dead_end: Option<&'a str>,
+}
