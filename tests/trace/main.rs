@@ -1,0 +1,138 @@
+//! Traces of every story find what its file says: by the sweeper and the judge in virtual time, and by the program itself behind a
+//! TUN device.
+//!
+//! What is expected stands in the files as `[[trace]]`, read from the topology by hand. Both rings are held to it by the same
+//! judgements (`judge.rs`), and a test makes sure that those would notice another path, verdict, segment or label.
+//!
+//! Who answers, how the path ends and what changed must be right in every single run. Where loss and jitter start is a statistical
+//! finding: claims that leave out the truth are counted over all runs, and may not be more than the bar allows.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod behind_tun;
+mod expected;
+mod found;
+mod gentle;
+mod judge;
+mod mutations;
+mod virtual_time;
+
+use std::sync::Mutex;
+use std::thread;
+
+use expected::Expected;
+use found::Found;
+use judge::{Ring, Tally};
+use pathjitter::simnet::Topology;
+use pathjitter::simnet::stories::{self, Story};
+use support::simulations_are_possible;
+
+/// The seconds after which each virtual run is judged: what a trace of a minute sees, one that has the counts that the bars are about,
+/// and one that sees all there is.
+const MOMENTS: [u64; 3] = [60, 300, 1_500];
+
+/// From here on a run has seen enough of what repeats: the rarest fault of a story meets one probe in thirty, so some fifty.
+const ALL_SEEN: u64 = 1_500;
+
+#[test]
+fn traces_find_what_each_story_says_in_virtual_time() {
+    let mut wrong = Vec::new();
+    let mut tally = Tally::default();
+    for story in stories::all() {
+        let topology = read(story);
+        for expected in Expected::by_family(&topology) {
+            for seed in 0..SEEDS {
+                for (cycles, found) in MOMENTS
+                    .into_iter()
+                    .zip(virtual_time::run(&topology, &expected, seed, &MOMENTS))
+                {
+                    let ring = Ring::virtual_time(cycles >= ALL_SEEN);
+                    for (expected, found) in expected.iter().zip(&found) {
+                        let deviations = judge::deviations(expected, found, ring, &mut tally);
+                        let told = |what| format!("{}, seed {seed}, {cycles} s, {expected}: {what}", story.name);
+                        wrong.extend(deviations.into_iter().map(told));
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{tally}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    tally.assert_within_bars();
+}
+
+#[test]
+fn traces_find_what_each_story_says_behind_a_tun_device() {
+    if !simulations_are_possible() {
+        return;
+    }
+    let traced = stories::all().iter().filter(|story| !read(story).traces.is_empty());
+    let wrong = at_once(traced.map(|story| (story, false)).collect());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn fast_traces_label_routers_that_limit_their_answers_and_blame_nobody() {
+    if !simulations_are_possible() {
+        return;
+    }
+    let is_meant = |story: &&Story| read(story).traces.iter().any(|trace| trace.rate_limited_fast.is_some());
+    let traced: Vec<_> = stories::all()
+        .iter()
+        .filter(is_meant)
+        .map(|story| (story, true))
+        .collect();
+    assert!(!traced.is_empty(), "no story speaks of fast traces");
+    let wrong = at_once(traced);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_other_expectation_would_pass_for_that_of_the_file() {
+    let undetected: Vec<String> = stories::all()
+        .iter()
+        .flat_map(|story| {
+            let topology = read(story);
+            Expected::by_family(&topology).into_iter().flat_map(move |expected| {
+                let found = virtual_time::run(&topology, &expected, 0, &[ALL_SEEN]).remove(0);
+                let pairs = expected.into_iter().zip(found);
+                pairs
+                    .flat_map(|(expected, found)| mutations::undetected(&expected, &found))
+                    .map(|what| format!("{}, {what}", story.name))
+                    .collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    assert!(undetected.is_empty(), "{}", undetected.join("\n"));
+}
+
+/// Traces stories behind TUN devices, so many at a time, fast or gently. What is wrong with them.
+fn at_once(stories: Vec<(&'static Story, bool)>) -> Vec<String> {
+    let waiting = Mutex::new(stories);
+    let wrong = Mutex::new(Vec::new());
+    let next = || waiting.lock().unwrap().pop();
+    let work = || {
+        while let Some((story, is_fast)) = next() {
+            let found = behind_tun::deviations(story, &read(story), is_fast);
+            let found = found.into_iter().map(|found| format!("{}: {found}", story.name));
+            wrong.lock().unwrap().extend(found);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..SESSIONS {
+            scope.spawn(work);
+        }
+    });
+    wrong.into_inner().unwrap()
+}
+
+fn read(story: &Story) -> Topology {
+    story.topology().unwrap_or_else(|why| panic!("{}: {why}", story.name))
+}
+
+/// So many runs of each story.
+const SEEDS: u64 = 3;
+
+/// Stories at a time: they mostly wait.
+const SESSIONS: usize = 16;
