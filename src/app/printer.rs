@@ -50,6 +50,11 @@ impl<V: Shows> Printer<V> {
         let _ = self.jobs.try_send(job);
     }
 
+    /// Whether nothing waits to be printed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.jobs.capacity() == self.jobs.max_capacity()
+    }
+
     /// Prints the last job and waits for it.
     pub(super) async fn finish(&mut self, last: V::Job) -> anyhow::Result<()> {
         // If the printer is gone, `done` says why.

@@ -8,13 +8,19 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::report::RunIdentity;
 use crate::report::live::Screen;
 use crate::sys;
-use crate::units::Wall;
+use crate::units::{Mono, Wall, nanos};
 
 /// Who measures, and in which run, which begins now.
 pub(super) fn identity(clock: &SystemClock) -> RunIdentity {
     let host = sys::process::host_name().unwrap_or_default();
     let vantage = std::env::var("PATHJITTER_VANTAGE").ok();
     RunIdentity::on_host(vantage.as_deref(), host.as_ref(), run_id(clock.read().wall))
+}
+
+/// The wall time of a recent moment, by the clock as it is set now.
+pub(super) fn wall_of(clock: &SystemClock, at: Mono) -> Wall {
+    let now = clock.read();
+    Wall::from_nanos(now.wall.as_nanos().saturating_sub(nanos(now.mono.since(at))))
 }
 
 /// The size of the terminal. Without one, it would be asked of another program, whose answer would be a guess.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::sink::Told;
 use crate::app::printer::Shows;
-use crate::app::process::{identity, screen};
+use crate::app::process::{identity, screen, wall_of};
 use crate::clock::{Clock as _, Reading, SystemClock};
 use crate::config::PingPlan;
 use crate::net::Noise;
@@ -19,7 +19,7 @@ use crate::report::{
 };
 use crate::series::Series;
 use crate::stats::Summary;
-use crate::units::{Mono, Wall, nanos};
+use crate::units::Mono;
 
 /// The figures of one series with what belongs to them.
 pub(super) struct Row {
@@ -160,13 +160,13 @@ impl View {
         match (told, self.live) {
             (Told::Began(series), Live::Lines) => self.output.write(self.text.header(series).as_bytes()),
             (Told::Happened(series, event), Live::Lines) => {
-                let at = self.wall_of(happened_at(event, self.text.timeout));
+                let at = wall_of(&self.clock, happened_at(event, self.text.timeout));
                 self.text
                     .event(at, series, event)
                     .map_or(Ok(()), |line| self.output.write(line.as_bytes()))
             }
             (Told::Happened(series, event), Live::Each) => {
-                let at = self.wall_of(event.sent_at);
+                let at = wall_of(&self.clock, event.sent_at);
                 self.lines
                     .probe(at, series, event)
                     .map_or(Ok(()), |line| self.output.write(line))
@@ -261,12 +261,6 @@ impl View {
         }
         let summaries = reports.iter().map(|report| self.text.summary(report));
         summaries.fold(String::new(), |text, summary| text + "\n" + &summary)
-    }
-
-    /// The wall time of a recent moment, by the clock as it is set now.
-    fn wall_of(&self, at: Mono) -> Wall {
-        let now = self.clock.read();
-        Wall::from_nanos(now.wall.as_nanos().saturating_sub(nanos(now.mono.since(at))))
     }
 }
 
