@@ -25,8 +25,8 @@ use crate::clock::SystemClock;
 use crate::config::{EngineChoice, PingPlan};
 use crate::net::resolve::{Limits, NameResolver};
 use crate::net::{
-    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Privilege, control, has_kernel_stamps,
-    run_portable,
+    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortUse, PortableOptions, Privilege, control,
+    has_kernel_stamps, run_portable,
 };
 use crate::report::OutputError;
 
@@ -123,6 +123,7 @@ fn native_options(plan: &PingPlan, clock: SystemClock, privilege: Privilege) -> 
         families: known_families(&plan.targets, plan.family),
         flows: plan.flows,
         interval: plan.pace.interval,
+        source_ports: PortUse::Rotating,
         slot: plan.slot,
         max_syn_rate: plan.max_syn_rate,
         receive_buffer: plan

@@ -24,7 +24,9 @@ use super::targets::{self, Wanted};
 use crate::clock::SystemClock;
 use crate::config::{TraceEngine, TracePlan};
 use crate::net::resolve::{Limits, NameResolver};
-use crate::net::{Capacity, Command, Finished, Inbox, NativeOptions, Needs, Privilege, control, has_kernel_stamps};
+use crate::net::{
+    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortUse, Privilege, control, has_kernel_stamps,
+};
 use crate::report::OutputError;
 use crate::series::Pace;
 use crate::sweep::{Budget, End, SweepOptions, Sweeper};
@@ -124,6 +126,7 @@ fn native_options(plan: &TracePlan, clock: SystemClock) -> NativeOptions {
         families: known_families(&plan.targets, plan.family),
         flows: plan.flows,
         interval: plan.interval,
+        source_ports: PortUse::Constant,
         slot: std::time::Duration::ZERO,
         max_syn_rate: Some(MAX_SYN_RATE),
         receive_buffer: RECEIVE_BUFFER,

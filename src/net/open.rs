@@ -30,6 +30,15 @@ pub enum OpenError {
         /// The path of this program.
         program: String,
     },
+    /// A trace by TCP or UDP without the capability.
+    #[error(
+        "traces by TCP and UDP need raw sockets (CAP_NET_RAW); fix: {}, or trace by ICMP",
+        grant(program)
+    )]
+    RawTrace {
+        /// The path of this program.
+        program: String,
+    },
     /// Anything else.
     #[error("cannot open {what}: {source}")]
     Socket {
@@ -153,8 +162,8 @@ fn prepare_sender(socket: &Socket, family: Family, settings: &Settings<'_>) -> i
 }
 
 /// Sends whole packets of a family, IP header included; receives nothing.
-pub(super) fn syn_sender(family: Family, settings: &Settings<'_>) -> Result<OwnedFd, OpenError> {
-    let failed = |source| OpenError::new("raw socket for SYNs", source);
+pub(super) fn packet_sender(family: Family, settings: &Settings<'_>) -> Result<OwnedFd, OpenError> {
+    let failed = |source| OpenError::new("raw socket for whole packets", source);
     let domain = match family {
         Family::V4 => Domain::IPV4,
         Family::V6 => Domain::IPV6,
