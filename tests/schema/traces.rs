@@ -23,7 +23,9 @@ fn router() -> Hop {
     let mut rtts = Distribution::default();
     // Mean 400 us, variance (6 x 100^2 + 2 x 300^2) / 8 = 30,000 us^2.
     let values = [300, 500, 300, 500, 300, 500, 100, 400, 700].map(us);
-    values.into_iter().for_each(|rtt| rtts.record(rtt));
+    for rtt in values {
+        rtts.record(rtt);
+    }
     let mut mpls = MplsStack::default();
     mpls.push((24_001 << 12) | (5 << 9) | (1 << 8) | 63);
     let responder = |address, answers, mpls| Responder {
@@ -49,6 +51,7 @@ fn router() -> Hop {
         last: Some(Rtt::from_nanos(700_123)),
         jitter_us: Some(0.1 + 0.2),
         rounds: Vec::new(),
+        presumed: true,
     }
 }
 
@@ -133,7 +136,7 @@ fn a_trace_line_has_the_fields_of_the_contract_and_no_others() {
         verdict message";
     let of_a_hop = "ttl addresses names answers sent received late in_flight unjudged send_error loss_ratio loss_ci_low \
         loss_ci_high rtt_last_us rtt_min_us rtt_mean_us rtt_max_us rtt_stddev_us rtt_p50_us rtt_p99_us jitter_us \
-        rate_limited slow_control_plane mpls";
+        rate_limited slow_control_plane presumed mpls";
     let line = trace_line(&tcp_series(), REACHED);
     for (object, contract) in [(&line, contract), (&line["hops"][0], of_a_hop)] {
         let mut expected: Vec<_> = contract.split_whitespace().collect();
@@ -200,6 +203,7 @@ fn a_hop_says_what_was_measured() {
         ("jitter_us", json!(0.3)),
         ("rate_limited", json!(true)),
         ("slow_control_plane", json!(false)),
+        ("presumed", json!(true)),
         (
             "mpls",
             json!([{"address": "10.0.0.2", "label": 24_001, "tc": 5, "bottom": true, "ttl": 63}]),

@@ -76,6 +76,7 @@ pub(in crate::report) fn hop(ttl: u8, sent: u64, rtts: &[(u64, u64)], responders
         last: values().next_back().map(us),
         jitter_us: (values().count() > 1).then_some(12.345),
         rounds: Vec::new(),
+        presumed: false,
     }
 }
 

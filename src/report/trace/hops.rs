@@ -123,6 +123,7 @@ impl<'a> Row<'a> {
         let odd = [
             (labels.rate_limited, "rate limited"),
             (labels.slow_control_plane, "slow to answer itself"),
+            (hop.presumed, "presumed from other paths"),
         ];
         let odd = odd.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.to_owned());
         let apart = [

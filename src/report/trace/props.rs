@@ -58,7 +58,9 @@ fn addresses() -> impl Strategy<Value = IpAddr> {
 fn responders() -> impl Strategy<Value = Responder> {
     (addresses(), any::<u32>(), prop::collection::vec(any::<u32>(), 0..10)).prop_map(|(address, answers, entries)| {
         let mut mpls = MplsStack::default();
-        entries.into_iter().for_each(|entry| mpls.push(entry));
+        for entry in entries {
+            mpls.push(entry);
+        }
         Responder {
             address,
             answers: answers.into(),
@@ -74,9 +76,12 @@ prop_compose! {
         n in prop::array::uniform6(prop_oneof![0..100_u64, any::<u64>()]),
         rtts in prop::collection::vec(prop_oneof![0..60_000_000_000_u64, any::<u64>()], 0..5),
         jitter_us in prop::option::of(prop_oneof![0.0..1e9_f64, Just(f64::NAN), Just(f64::INFINITY), Just(f64::MAX)]),
+        presumed: bool,
     ) -> Hop {
         let mut recorded = Distribution::default();
-        rtts.iter().for_each(|rtt| recorded.record(Rtt::from_nanos(*rtt)));
+        for rtt in &rtts {
+            recorded.record(Rtt::from_nanos(*rtt));
+        }
         Hop {
             ttl, responders, jitter_us,
             counts: HopCounts {
@@ -85,6 +90,7 @@ prop_compose! {
             last: rtts.last().map(|rtt| Rtt::from_nanos(*rtt)),
             rtts: recorded,
             rounds: Vec::new(),
+            presumed,
         }
     }
 }

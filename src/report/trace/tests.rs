@@ -196,12 +196,14 @@ fn figures_of_a_changed_path_are_told_to_be_of_its_present_course() {
 }
 
 #[test]
-fn what_is_no_loss_is_counted_in_the_label() {
+fn what_is_no_answer_of_the_path_itself_stands_in_the_label() {
     let mut trace = lossy_path();
     let counts = &mut trace.path.hops[0].counts;
     (counts.late, counts.send_errors, counts.unjudged) = (1, 2, 3);
+    trace.path.hops[1].presumed = true;
     let text = text(&[trace], 160, NAMES);
     assert!(text.contains("1 late, 2 not sent, 3 not judged\n"), "{text}");
+    assert!(text.contains("presumed from other paths\n"), "{text}");
 }
 
 #[test]
