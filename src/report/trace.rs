@@ -7,6 +7,10 @@ mod end;
 mod flows;
 mod hops;
 mod host;
+#[cfg(test)]
+mod props;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use self::change::change_words;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::window::LossFields;
 use super::{Body, SeriesFields, number};
 use crate::localize::{HopLabels, Segment};
-use crate::outcome::{MplsLabel, Unreachable};
+use crate::outcome::{MplsLabel, StampSource, Unreachable};
 use crate::report::trace::{TraceReport, change_words, end_words};
 use crate::series::Series;
 use crate::stats::{Proportion, RttSummary};
@@ -53,7 +53,7 @@ impl<'a> TraceBody<'a> {
             loss_starts_at: verdict.loss_starts_at.as_ref().map(SegmentFields::new),
             jitter_starts_at: verdict.jitter_starts_at.as_ref().map(SegmentFields::new),
             more_cycles_needed: verdict.more_cycles,
-            stamp: report.stamp.map(|stamp| stamp.as_str()),
+            stamp: report.stamp.map(StampSource::as_str),
             verdict: verdict.code.as_str(),
             message: &verdict.message,
         }
@@ -167,6 +167,7 @@ struct HopFields<'a> {
     jitter_us: Option<f64>,
     rate_limited: bool,
     slow_control_plane: bool,
+    presumed: bool,
     mpls: Vec<MplsFields>,
 }
 
@@ -195,6 +196,7 @@ impl<'a> HopFields<'a> {
             jitter_us: hop.jitter_us.and_then(number::micros_of),
             rate_limited: labels.rate_limited,
             slow_control_plane: labels.slow_control_plane,
+            presumed: hop.presumed,
             mpls: stacks.collect(),
         }
     }

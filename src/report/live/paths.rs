@@ -15,49 +15,63 @@ pub(super) fn lines(
     options: TraceTextOptions,
 ) -> Vec<String> {
     let (room, cells) = (usize::from(screen.lines), usize::from(screen.columns));
-    let block = |report: &&TraceReport<'_>| Block::new(report, cells, style, options);
+    let block = |report: &TraceReport<'_>| Block::new(report, cells, style, options);
     let mut ordered = in_reading_order(reports, |report| report.series);
-    let all = ordered.iter().map(block).map(Block::lines).collect::<Vec<_>>();
-    let all = all.join(&String::new());
-    if all.len() <= room {
-        return all;
+    // Drawing thousands of paths to find that they do not fit would take longer than a frame may.
+    let least: usize = ordered
+        .iter()
+        .map(|report| report.path.hops.len() + LINES_BESIDE_HOPS)
+        .sum();
+    if least <= room {
+        let all: Vec<_> = ordered.iter().map(|report| block(report).lines()).collect();
+        let all = all.join(&String::new());
+        if all.len() <= room {
+            return all;
+        }
     }
     ordered.sort_by_key(|report| std::cmp::Reverse(badness(report.verdict.code)));
-    let mut lines: Vec<String> = Vec::new();
-    let mut shown = 0;
-    for report in &ordered {
-        let next = block(report);
-        let next = if lines.is_empty() {
-            cut(next, room.saturating_sub(usize::from(ordered.len() > 1)))
-        } else {
-            std::iter::once(String::new()).chain(next.lines()).collect()
-        };
-        if lines.len() + next.len() + 1 > room && shown > 0 {
+    let Some((worst, others)) = ordered.split_first() else {
+        return Vec::new();
+    };
+    let room = if others.is_empty() {
+        room
+    } else {
+        room.saturating_sub(1)
+    };
+    let mut lines = cut(block(worst), room, cells);
+    let mut hidden = others.len();
+    for report in others {
+        let next = block(report).lines();
+        if lines.len() + 1 + next.len() > room {
             break;
         }
+        lines.push(String::new());
         lines.extend(next);
-        shown += 1;
+        hidden -= 1;
     }
-    let hidden = ordered.len() - shown;
-    if hidden > 0 {
-        let note = format!("... and {hidden} more hidden, worst first");
-        lines.truncate(room.saturating_sub(1));
+    if hidden > 0 && screen.lines > 0 {
+        let note = format!("... and {hidden} more paths hidden, worst first");
         lines.push(prefix(&note, cells).to_owned());
     }
-    lines.truncate(room);
     lines
 }
 
+/// The header, the heading and the verdict of a path.
+const LINES_BESIDE_HOPS: usize = 3;
+
 /// The lines of `block` in at most `room` lines: what it means stays, hops go.
-fn cut(block: Block, room: usize) -> Vec<String> {
+fn cut(block: Block, room: usize, cells: usize) -> Vec<String> {
     let Block { head, mut rows, tail } = block;
     let others = head.len() + tail.len();
-    if others + rows.len() > room {
-        let hidden = rows.len() - room.saturating_sub(others + 1).min(rows.len());
-        rows.truncate(rows.len() - hidden);
-        rows.push(format!("... {hidden} lines hidden"));
+    if others + rows.len() > room && !rows.is_empty() {
+        let shown = room.saturating_sub(others + 1).min(rows.len());
+        let note = format!("... {} more lines hidden", rows.len() - shown);
+        rows.truncate(shown);
+        rows.push(prefix(&note, cells).to_owned());
     }
-    head.into_iter().chain(rows).chain(tail).collect()
+    let mut lines: Vec<String> = head.into_iter().chain(rows).chain(tail).collect();
+    lines.truncate(room);
+    lines
 }
 
 /// Higher is worse.
@@ -71,3 +85,6 @@ const fn badness(code: VerdictCode) -> u8 {
         VerdictCode::Unreachable => 5,
     }
 }
+
+#[cfg(test)]
+mod tests;

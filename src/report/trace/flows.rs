@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use super::TraceReport;
 use super::hops::{NEXT_PREFIX, SILENT, hop_prefix};
 use super::host::host;
-use super::text::{TraceTextOptions, probe_words, who};
+use super::text::{TraceTextOptions, titled};
 use crate::report::style::Charset;
-use crate::report::text::{prefix, squeeze};
+use crate::report::text::squeeze;
 
 /// The lines of a summary of `reports`, which are flows of one target.
 pub(super) fn flows(
@@ -20,13 +20,8 @@ pub(super) fn flows(
     let Some(first) = reports.first() else {
         return Vec::new();
     };
-    let rest = format!(": {}, all {} flows", probe_words(first.series.endpoint), reports.len());
-    let name = who(
-        first.series,
-        total.saturating_sub("ADDRESSES ".len() + rest.len()),
-        charset,
-    );
-    let mut lines = vec![prefix(&format!("ADDRESSES {name}{rest}"), total).to_owned()];
+    let rest = format!("{} flows", reports.len());
+    let mut lines = titled("ADDRESSES", first.series, &rest, total, charset);
     for (ttl, addresses) in addresses_by_ttl(reports) {
         if addresses.is_empty() {
             lines.push(hop_prefix(ttl) + SILENT);

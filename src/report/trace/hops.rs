@@ -13,7 +13,7 @@ use super::host::{bare_width, host};
 use super::text::TraceTextOptions;
 use crate::outcome::MplsLabel;
 use crate::report::style::Charset;
-use crate::report::text::{decimals, prefix, squeeze, width};
+use crate::report::text::{decimals, prefix, squeeze, width, wrapped};
 use crate::stats::{Proportion, RttSummary};
 use crate::sweep::Hop;
 
@@ -123,6 +123,7 @@ impl<'a> Row<'a> {
         let odd = [
             (labels.rate_limited, "rate limited"),
             (labels.slow_control_plane, "slow to answer itself"),
+            (hop.presumed, "presumed from other paths"),
         ];
         let odd = odd.into_iter().filter(|(is, _)| *is).map(|(_, words)| words.to_owned());
         let apart = [
@@ -304,7 +305,8 @@ impl Plan {
     fn beneath(&self, row: &Row<'_>, namer: &Namer<'_>) -> Vec<String> {
         let mut lines = Vec::new();
         if !row.label.is_empty() && !self.columns.contains(&Label) {
-            lines.push(format!("{NOTE_PREFIX}{}", row.label));
+            let words = wrapped(&row.label, self.total.saturating_sub(PREFIX_CELLS));
+            lines.extend(words.into_iter().map(|words| NOTE_PREFIX.to_owned() + &words));
         }
         let all: u64 = row.hop.responders.iter().map(|responder| responder.answers).sum();
         for (index, responder) in row.hop.responders.iter().enumerate() {
@@ -315,10 +317,17 @@ impl Plan {
             }
             lines.extend(responder.mpls.iter().map(mpls));
         }
-        lines
-            .iter()
-            .map(|line| squeeze(line, self.total, namer.charset).into_owned())
-            .collect()
+        lines.iter().map(|line| self.fit_beneath(line, namer.charset)).collect()
+    }
+
+    /// Where a line is too wide, it is its indentation that goes first.
+    fn fit_beneath(&self, line: &str, charset: Charset) -> String {
+        let line = if width(line) > self.total {
+            line.trim_start()
+        } else {
+            line
+        };
+        squeeze(line, self.total, charset).into_owned()
     }
 
     /// The narrowest of terminals have no room for the columns that stay.

@@ -10,7 +10,7 @@ use super::{TraceReport, end_words};
 use crate::localize::VerdictCode;
 use crate::report::grid::in_reading_order;
 use crate::report::style::{Charset, Style};
-use crate::report::text::{address, clean, prefix, squeeze, width, wrapped};
+use crate::report::text::{address, clean, squeeze, width, wrapped};
 use crate::series::{Endpoint, Series};
 
 /// What the user asked of the text.
@@ -60,7 +60,7 @@ fn same_target(a: &Series, b: &Series) -> bool {
 /// What is said of one path, as lines without newlines.
 pub(in crate::report) struct Block {
     /// What is traced, and the heading of the table.
-    pub(in crate::report) head: [String; 2],
+    pub(in crate::report) head: Vec<String>,
     pub(in crate::report) rows: Vec<String>,
     /// What it means.
     pub(in crate::report) tail: Vec<String>,
@@ -74,8 +74,10 @@ impl Block {
         options: TraceTextOptions,
     ) -> Self {
         let table = HopTable::new(report, total, style.charset, options);
+        let mut head = header(report, total, style.charset);
+        head.push(table.heading);
         Self {
-            head: [header(report, total, style.charset), table.heading],
+            head,
             rows: table.lines,
             tail: conclusion(report, total, style),
         }
@@ -86,34 +88,41 @@ impl Block {
     }
 }
 
-fn header(report: &TraceReport<'_>, total: usize, charset: Charset) -> String {
+fn header(report: &TraceReport<'_>, total: usize, charset: Charset) -> Vec<String> {
+    let series = report.series;
     let cycles = report.path.cycles;
     let plural = if cycles == 1 { "" } else { "s" };
-    let rest = format!(
-        ": {}, flow {}, {cycles} cycle{plural}",
-        probe_words(report.series.endpoint),
-        report.series.flow
-    );
-    let room = total.saturating_sub("TRACE ".len() + rest.len());
-    let line = format!("TRACE {}{rest}", who(report.series, room, charset));
-    prefix(&line, total).to_owned()
+    let rest = format!("flow {}, {cycles} cycle{plural}", series.flow);
+    titled("TRACE", series, &rest, total, charset)
+}
+
+/// `TRACE name (address): ICMP echo, rest`, on several lines where it must be.
+pub(super) fn titled(title: &str, series: &Series, rest: &str, total: usize, charset: Charset) -> Vec<String> {
+    let rest = format!(": {}, {rest}", probe_words(series.endpoint));
+    let room = total.saturating_sub(title.len() + 1 + rest.len());
+    wrapped(&format!("{title} {}{rest}", who(series, room, charset)), total)
 }
 
 /// `name (address)` in about `cells` cells, or the address alone where it was typed as such.
-pub(super) fn who(series: &Series, cells: usize, charset: Charset) -> String {
+fn who(series: &Series, cells: usize, charset: Charset) -> String {
     let address = address(series);
     if *series.target == address {
         return address;
     }
     let name = clean(&series.target, charset);
-    let room = cells.saturating_sub(width(&address) + " ()".len()).clamp(1, MOST_CELLS);
+    let room = cells
+        .saturating_sub(width(&address) + " ()".len())
+        .clamp(LEAST_CELLS, MOST_CELLS);
     format!("{} ({address})", squeeze(&name, room, charset))
 }
+
+/// A piece of a name shorter than this tells nothing.
+const LEAST_CELLS: usize = 16;
 
 /// The longest host name (RFC 1035, section 2.3.4).
 const MOST_CELLS: usize = 253;
 
-pub(super) fn probe_words(endpoint: Endpoint) -> String {
+fn probe_words(endpoint: Endpoint) -> String {
     match endpoint {
         Endpoint::Icmp => "ICMP echo".to_owned(),
         Endpoint::Tcp(port) => format!("TCP SYN to port {port}"),
@@ -125,11 +134,10 @@ pub(super) fn probe_words(endpoint: Endpoint) -> String {
 fn conclusion(report: &TraceReport<'_>, total: usize, style: Style) -> Vec<String> {
     let verdict = report.verdict;
     let message = if verdict.message.is_empty() {
-        verdict.code.as_str()
+        verdict.code.as_str().replace('_', " ")
     } else {
-        &verdict.message
+        clean(&verdict.message, style.charset).into_owned()
     };
-    let message = clean(message, style.charset);
     let mut lines: Vec<String> = wrapped(&message, total)
         .into_iter()
         .map(|line| colored(line, verdict.code, style))
