@@ -75,6 +75,25 @@ pub(super) fn icmp_answers(family: Family, ident: u16, block: PortBlock) -> Vec<
     }
 }
 
+/// Echo replies with our identifier, and all ICMP errors: a NAT on the way may have rewritten what a router behind it quotes. Packets as
+/// in [`icmp_answers`].
+pub(super) fn icmp_answers_of_any_quote(family: Family, ident: u16) -> Vec<FilterInstruction> {
+    let ident = [if_eq(ident, 1, 0), DROP, PASS];
+    match family {
+        Family::V4 => {
+            let reply = [
+                load_header_length(0),
+                load_byte_at_x(0),
+                if_eq(0, 1, 0),
+                PASS,
+                load_half_at_x(4),
+            ];
+            [&reply[..], &ident].concat()
+        }
+        Family::V6 => [&[load_byte(0), if_eq(129, 1, 0), PASS, load_half(4)][..], &ident].concat(),
+    }
+}
+
 /// For `ICMP_FILTER`, which the kernel applies before it copies a packet for the socket: all types blocked but echo reply (0), unreachable
 /// (3), time exceeded (11) and parameter problem (12).
 pub(super) const ICMP_BLOCKED: u32 = !(1 << 0 | 1 << 3 | 1 << 11 | 1 << 12);

@@ -71,6 +71,8 @@ pub(super) struct Settings<'a> {
     pub(super) receive_buffer: usize,
     pub(super) ident: u16,
     pub(super) block: PortBlock,
+    /// Whether ICMP errors about probes of others are let in too.
+    pub(super) any_quote: bool,
 }
 
 /// A raw ICMP socket of a family, behind its filters.
@@ -89,10 +91,12 @@ pub(super) fn raw_icmp(family: Family, settings: &Settings<'_>) -> Result<Stampe
         ask_for_hop_limit(fd, family)?;
         // Between socket() and the filter anything may have come in: empty the queue before the real filter opens it.
         options::drain(fd)?;
-        options::attach_filter(
-            fd,
-            &filter::icmp_answers(wire_family(family), settings.ident, settings.block),
-        )?;
+        let filter = if settings.any_quote {
+            filter::icmp_answers_of_any_quote(wire_family(family), settings.ident)
+        } else {
+            filter::icmp_answers(wire_family(family), settings.ident, settings.block)
+        };
+        options::attach_filter(fd, &filter)?;
         Ok(buffer)
     })()
     .map(|buffer| StampedSocket {

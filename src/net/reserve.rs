@@ -20,6 +20,7 @@ use crate::sys::options;
 pub(super) struct Reservation {
     pub(super) block: PortBlock,
     pub(super) ports: Vec<u16>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "they hold the ports until they are dropped"))]
     holders: Vec<Socket>,
 }
 

@@ -51,7 +51,8 @@ pub enum PortUse {
     /// In turn, so that each rests between two SYNs. Where raw sockets are not permitted, the kernel chooses.
     #[default]
     Rotating,
-    /// One for all probes, so that all take one path. Only raw sockets do this.
+    /// One for all probes, as traces need it: then all take one path, and an ICMP error may quote another port that a NAT has put
+    /// there. Only raw sockets do this.
     Constant,
 }
 
@@ -98,26 +99,30 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         needs,
         families,
         flows,
+        source_ports: source_port_use,
         slot,
         max_syn_rate,
         receive_buffer,
         capacity,
         ..
     } = options;
-    let source_ports = SourcePorts::new(ports.as_ref().map(|held| held.ports.clone()).unwrap_or_default(), flows);
+    let held = ports.as_ref().map(|held| held.ports.clone()).unwrap_or_default();
+    let source_ports = SourcePorts::new(held, flows);
     let ident = u16::try_from(random()? >> 48).unwrap_or_default();
     let codec = Codec::new(
         CookieKey::new([random()?, random()?]),
         ident,
         packet.clone(),
-        source_ports,
-    );
+        source_ports.clone(),
+    )
+    .with_udp_ports(source_ports);
     let mut sockets = Sockets::new(SocketPlan {
         privilege,
         packet: packet.clone(),
         receive_buffer,
         ident,
         ports,
+        any_quote: source_port_use == PortUse::Constant,
     });
     // Without arrival stamps the first answers would have no RTT; that the kernel can't stamp at all shows by and by.
     let _ = warm_up();

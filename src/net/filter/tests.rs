@@ -129,7 +129,11 @@ fn v6_error(protocol: u8, transport: &[u8]) -> Vec<u8> {
 #[test]
 fn every_program_is_one_that_the_kernel_accepts() {
     for family in [Family::V4, Family::V6] {
-        for program in [tcp_answers(family, BLOCK), icmp_answers(family, IDENT, BLOCK)] {
+        for program in [
+            tcp_answers(family, BLOCK),
+            icmp_answers(family, IDENT, BLOCK),
+            icmp_answers_of_any_quote(family, IDENT),
+        ] {
             assert!(program.len() <= 4096, "BPF_MAXINSNS");
             assert_eq!(program.last().map(|last| last.code), Some(RET_K));
             for (at, instruction) in program.iter().enumerate() {
@@ -233,6 +237,26 @@ fn errors_about_our_probes_over_ipv6_pass_and_those_about_others_do_not() {
         passes(0, &[58; 16]),
         "what stands behind extension headers is the codec's to judge"
     );
+}
+
+#[test]
+fn for_traces_every_error_passes_and_of_replies_ours_alone() {
+    let program = icmp_answers_of_any_quote(Family::V4, IDENT);
+    for options in options() {
+        let passes = |message: &[u8]| passes(&program, &v4(1, &options, message));
+        assert!(passes(&echo(0, IDENT)));
+        assert!(!passes(&echo(0, IDENT + 1)));
+        assert!(
+            passes(&v4_error(1, &options, &echo(8, IDENT + 1))),
+            "an identifier that a NAT chose"
+        );
+        assert!(passes(&v4_error(17, &options, &datagram(9, 33_434))));
+    }
+    let program = icmp_answers_of_any_quote(Family::V6, IDENT);
+    assert!(passes(&program, &echo(129, IDENT)));
+    assert!(!passes(&program, &echo(129, IDENT + 1)));
+    assert!(passes(&program, &v6_error(58, &echo(128, IDENT + 1))));
+    assert!(passes(&program, &v6_error(17, &datagram(9, 33_434))));
 }
 
 #[test]
