@@ -209,7 +209,7 @@ fn figures_of_a_changed_path_are_told_to_be_of_its_present_course() {
     let mut trace = lossy_path();
     trace.path.changed_at = Some(Mono::from_nanos(5));
     let text = text(&[trace], 80, NAMES);
-    assert!(text.ends_with("the path changed meanwhile; these are the figures of its present course\n"));
+    assert!(text.ends_with("The path changed meanwhile; these are the figures of its present course\n"));
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn a_change_is_told_by_the_first_router_that_differs() {
         };
         assert_eq!(
             change_words(&series, &change),
-            format!("the path to app01 (10.10.1.11), flow 0, {words}")
+            format!("The path to app01 (10.10.1.11), flow 0, {words}")
         );
     }
 }
