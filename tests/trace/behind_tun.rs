@@ -1,7 +1,7 @@
 //! Traces by the program itself: `pathjitter lab` with `pathjitter trace` in it, with real sockets and in real time.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -33,13 +33,8 @@ pub(crate) fn deviations(story: &Story, topology: &Topology, is_fast: bool) -> V
             wrong.push(format!("{expected}: no trace line"));
             continue;
         };
-        let ring = Ring {
-            // Nine in ten unanswered of a hundred is plain.
-            is_all_seen: false,
-            ..Ring::BEHIND_TUN
-        };
         let mut tally = Tally::default();
-        let found_wrong = judge::deviations(expected, &found, ring, &mut tally);
+        let found_wrong = judge::deviations(expected, &found, Ring::BEHIND_TUN, &mut tally);
         wrong.extend(found_wrong.into_iter().map(|what| format!("{expected}: {what}")));
         if !tally.is_right() {
             wrong.push(format!("{expected}: {tally}: {}", found.message));

@@ -22,7 +22,6 @@ use std::sync::Mutex;
 use std::thread;
 
 use expected::Expected;
-use found::Found;
 use judge::{Ring, Tally};
 use pathjitter::simnet::Topology;
 use pathjitter::simnet::stories::{self, Story};
