@@ -91,7 +91,10 @@ impl Course {
             return limit.min(options.max_ttl);
         }
         let first = options.first_ttl;
-        let answered = self.places.iter().rposition(|place| tree.node(place.node).who.is_some());
+        let answered = self
+            .places
+            .iter()
+            .rposition(|place| tree.node(place.node).who.is_some());
         let mut known = answered.map_or(0, |at| at + 1);
         if let Some(hint) = self.hint {
             let before = usize::from(hint.saturating_sub(first));
@@ -102,7 +105,9 @@ impl Course {
             known = known.max(before);
         }
         let silent = self.places.iter().skip(known);
-        let silent = silent.take_while(|place| tree.node(place.node).tally.counts.sent > 0).count();
+        let silent = silent
+            .take_while(|place| tree.node(place.node).tally.counts.sent > 0)
+            .count();
         let ahead = (silent + AHEAD).min(usize::from(options.max_silent.max(1)));
         let open = u8::try_from(known + ahead).unwrap_or(u8::MAX);
         first.saturating_add(open.saturating_sub(1)).min(options.max_ttl)
@@ -161,7 +166,10 @@ impl Course {
 
     /// What is known of the path.
     pub(super) fn report(&self, tree: &Tree, options: &SweepOptions) -> PathReport {
-        let last = self.places.iter().rposition(|place| tree.node(place.node).who.is_some());
+        let last = self
+            .places
+            .iter()
+            .rposition(|place| tree.node(place.node).who.is_some());
         let end = self.end(tree, options);
         let shown = match (end, last) {
             (End::Reached { .. } | End::Unreachable { .. } | End::Loop { .. }, _) => self.places.len(),

@@ -132,7 +132,10 @@ impl Tree {
     /// Makes a shared node known to its parent, by what it is.
     pub(super) fn enlist(&mut self, id: NodeId) {
         let Node {
-            parent, who, is_private, ..
+            parent,
+            who,
+            is_private,
+            ..
         } = self.nodes[id];
         match who {
             _ if is_private => {}

@@ -236,7 +236,11 @@ impl Sweeper {
         }
         // Who was never asked need not wait for the next round; the budget decides.
         let is_new = next.is_some_and(|next| self.place_mut(next, ttl).is_some_and(|place| !place.has_asked));
-        let at = if is_new { now.after(SOON) } else { self.next_slot(id, now) };
+        let at = if is_new {
+            now.after(SOON)
+        } else {
+            self.next_slot(id, now)
+        };
         self.push_node_turn(id, generation, at);
     }
 
