@@ -84,9 +84,17 @@ impl Answers<'_> {
                 answer,
                 ttl,
                 bytes,
+                from,
+                told,
             }) => {
-                let ttl = ttl.or(arrival.ttl);
-                prober.handle_answer(series, seq, answer, Arrival { ttl, bytes, ..arrival });
+                let arrival = Arrival {
+                    ttl: ttl.or(arrival.ttl),
+                    bytes,
+                    from,
+                    told,
+                    ..arrival
+                };
+                prober.handle_answer(series, seq, answer, arrival);
             }
             Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
         }

@@ -77,7 +77,7 @@ impl<S: Sink> Native<S> {
             }
             (ChannelKind::Syn(_), Some(channel)) => match sources.of(series, to, packet, now.mono) {
                 Ok(source) => {
-                    channel.push(due, to, |buf| codec.write_syn(series, seq, source, now.mono, buf));
+                    channel.push(due, to, |buf| codec.write_syn(due, source, now.mono, buf));
                     Queued::of(channel)
                 }
                 Err(error) => {
