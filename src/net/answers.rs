@@ -37,7 +37,9 @@ impl Answers<'_> {
                 (ChannelKind::Icmp(_, IcmpAccess::Datagram), Some(from)) => {
                     self.codec.read_icmp(from, packet.bytes, Ident::Kernels, prober)
                 }
-                (ChannelKind::Icmp(..) | ChannelKind::Syn(_) | ChannelKind::Connect, _) => Err(Ignored::Foreign),
+                (ChannelKind::Icmp(..) | ChannelKind::Syn(_) | ChannelKind::Udp(_) | ChannelKind::Connect, _) => {
+                    Err(Ignored::Foreign)
+                }
             };
             let arrival = Arrival {
                 at: now.mono,
@@ -62,8 +64,8 @@ impl Answers<'_> {
         let arrival = Arrival {
             at: now.mono,
             epoch,
-            measured: Measured::User,
-            ttl: None,
+            measured: Measured::Stamps { rx: queued.rx_stamp },
+            ttl: queued.ttl,
             bytes: 0,
             from: None,
             told: None,
@@ -71,7 +73,7 @@ impl Answers<'_> {
         let read = queued
             .error
             .ok_or(Ignored::Offender)
-            .and_then(|error| self.codec.read_queued_error(error, queued.message));
+            .and_then(|error| self.codec.read_queued_error(error, queued.to, queued.message, prober));
         self.deliver(read, arrival, prober);
     }
 
