@@ -64,7 +64,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
 ];
 
 /// Crates that only some modules may touch. A folder stands for everything in it, `net/portable` also for `net/portable.rs`.
-const CRATE_HOMES: [(&str, &[&str]); 11] = [
+const CRATE_HOMES: [(&str, &[&str]); 12] = [
     ("tokio", &["net", "lab", "app"]),
     ("surge_ping", &["net/portable"]),
     ("hickory_resolver", &["net"]),
@@ -73,6 +73,7 @@ const CRATE_HOMES: [(&str, &[&str]); 11] = [
     ("libc", &["net", "sys"]),
     ("getrandom", &["net", "sys", "app"]),
     ("hdrhistogram", &["stats"]),
+    ("statrs", &["localize"]),
     ("clap", &["config", "app", "main"]),
     ("comfy_table", &["report"]),
     ("anyhow", &["app", "main"]),

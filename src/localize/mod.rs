@@ -4,8 +4,17 @@
 //! jitter starts where all that comes later has it, too. Every claim is a test with a known error rate; where counts are too small for
 //! one, that is the answer, with the number of cycles that would do.
 
+mod impairment;
+mod labels;
+mod lateness;
+mod locate;
 mod path;
+mod pattern;
+#[cfg(test)]
+mod tests;
+mod trials;
 mod verdict;
+mod words;
 
 pub use self::path::judge_path;
 pub use self::verdict::{HopLabels, PathVerdict, Segment, VerdictCode};
