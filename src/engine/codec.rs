@@ -370,13 +370,19 @@ impl Codec {
         found.ok_or(Ignored::Cookie)
     }
 
-    /// Reads an ICMP error that the kernel queued for a datagram ICMP socket: it names the destination and gives back the message.
+    /// Reads an ICMP error that the kernel queued for a datagram ICMP socket: it gives back as much of the message as was quoted, and
+    /// names the destination that this had.
     ///
     /// # Errors
     /// Why the error answers nothing.
-    pub fn read_queued_error(&self, error: Unreachable, message: &[u8]) -> Result<Match, Ignored> {
-        let payload = message.get(icmp::ECHO_HEADER_LEN..).unwrap_or_default();
-        let EchoMark { series, seq } = EchoMark::read(self.key, payload).ok_or(Ignored::Cookie)?;
+    pub fn read_queued_error(
+        &self,
+        error: Unreachable,
+        to: Option<IpAddr>,
+        message: &[u8],
+        prober: &Prober,
+    ) -> Result<Match, Ignored> {
+        let (series, seq) = self.find_queued_echo(to, message, prober)?;
         Ok(Match {
             series,
             seq,

@@ -73,7 +73,7 @@ impl Answers<'_> {
         let read = queued
             .error
             .ok_or(Ignored::Offender)
-            .and_then(|error| self.codec.read_queued_error(error, queued.message));
+            .and_then(|error| self.codec.read_queued_error(error, queued.to, queued.message, prober));
         self.deliver(read, arrival, prober);
     }
 

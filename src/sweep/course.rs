@@ -204,7 +204,8 @@ impl Course {
             // A router that forwards what it should not shows its neighbour twice, so once is not enough.
             let by = (1..self.places.len() - at).find(|&by| {
                 let times = if by == 1 { 3 } else { 2 };
-                (0..times).all(|step| repeats(at + step, by))
+                // All between must be known, or a circle of two looks like one of four while answers are under way.
+                (0..by).all(|step| router(at + step).is_some()) && (0..times).all(|step| repeats(at + step, by))
             });
             if let Some(by) = by {
                 return Some(Circle {

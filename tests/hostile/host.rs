@@ -144,7 +144,7 @@ impl Host {
                     icmp_type: 3,
                     code: 1,
                 };
-                self.codec.read_queued_error(error, bytes)
+                self.codec.read_queued_error(error, None, bytes, &self.prober)
             }
         };
         self.tally.handed += 1;

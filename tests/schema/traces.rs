@@ -314,7 +314,7 @@ fn a_path_change_line_has_both_courses() {
     assert_eq!(line["new"], json!(["10.0.0.2", null, "10.10.1.11"]));
     assert_eq!(
         line["message"],
-        "the path to app01 (10.10.1.11), flow 2, now leads through 10.0.0.2 instead of 10.0.0.1"
+        "The path to app01 (10.10.1.11), flow 2, now leads through 10.0.0.2 instead of 10.0.0.1"
     );
     assert_eq!(line.as_object().unwrap().len(), 15, "{line}");
 }

@@ -18,7 +18,7 @@ use crate::engine::progress::Stride;
 use crate::series::Endpoint;
 use crate::units::{ProbeSeq, SeriesId};
 use crate::wire::checksum::FixedChecksum;
-use crate::wire::icmp::EchoId;
+use crate::wire::icmp::{self, EchoId};
 use crate::wire::quote::{self, Transport};
 use crate::wire::tcp;
 
@@ -107,6 +107,31 @@ impl Codec {
         found.ok_or(Ignored::Cookie)
     }
 
+    /// An echo request that the kernel sent with an identifier of its own, from its ICMP header on.
+    pub(super) fn find_queued_echo(&self, to: Option<IpAddr>, message: &[u8], prober: &Prober) -> Found {
+        let (header, payload) = message
+            .split_first_chunk::<{ icmp::ECHO_HEADER_LEN }>()
+            .ok_or(Ignored::Cookie)?;
+        if EchoMark::fits(payload) {
+            let EchoMark { series, seq } = EchoMark::read(self.key, payload).ok_or(Ignored::Cookie)?;
+            return Ok((series, seq));
+        }
+        let [_, _, sum_high, sum_low, ident_high, ident_low, seq_high, seq_low] = *header;
+        let id = EchoId {
+            ident: u16::from_be_bytes([ident_high, ident_low]),
+            sequence: u16::from_be_bytes([seq_high, seq_low]),
+        };
+        // A checksum is the complement of a sum: what another identifier adds to the sum, it takes from the checksum.
+        let sent = u16::from_be_bytes([sum_high, sum_low]);
+        let with_ours = plus(plus(sent, id.ident), !self.ident);
+        self.find_short_echo(
+            to.ok_or(Ignored::Cookie)?,
+            id,
+            FixedChecksum::nearest(with_ours).get(),
+            prober,
+        )
+    }
+
     fn find_quoted_syn(&self, target: IpAddr, ports: tcp::Ports, prober: &Prober) -> Found {
         let Some((flow, turn)) = self.ports.find(ports.src_port) else {
             return self.find_translated_syn(target, ports, prober);
@@ -154,4 +179,10 @@ impl Codec {
         });
         found.ok_or(Ignored::Cookie)
     }
+}
+
+/// Addition in one's complement (RFC 1071, section 1).
+const fn plus(a: u16, b: u16) -> u16 {
+    let (sum, carried) = a.overflowing_add(b);
+    sum.wrapping_add(if carried { 1 } else { 0 })
 }

@@ -18,7 +18,7 @@ pub fn change_words(series: &Series, change: &PathChange) -> String {
     };
     let what =
         first_difference(change).map_or_else(|| "takes another course".to_owned(), |difference| difference.words());
-    format!("the path to {who}, flow {}, {what}", series.flow)
+    format!("The path to {who}, flow {}, {what}", series.flow)
 }
 
 /// Where two courses part.

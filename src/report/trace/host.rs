@@ -20,7 +20,7 @@ pub(super) fn host(name: Option<&str>, address: IpAddr, cells: usize, charset: C
         .min(MOST_CELLS_OF_A_NAME);
     match name {
         Some(name) if room >= LEAST_CELLS_OF_A_NAME => {
-            let name = visible(name, charset);
+            let name = visible(name);
             format!("{} ({address})", squeeze(&name, room, charset))
         }
         _ => squeeze(&address, cells, charset).into_owned(),
@@ -34,17 +34,10 @@ pub(super) fn bare_width(hop: &Hop) -> usize {
         .map_or(SILENT.len(), |responder| responder.address.to_string().width())
 }
 
-/// A name without anything that acts, and without spaces, which could feign columns.
-fn visible(name: &str, charset: Charset) -> String {
-    let mut shown = String::with_capacity(name.len());
-    for c in clean(name, charset).chars() {
-        if c.is_whitespace() {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+/// A name without anything that acts, without spaces, which could feign columns, and in ASCII: letters of scripts that run from right
+/// to left would turn the figures beside them round. Honest names are ASCII, international ones too (RFC 5890, A-labels).
+fn visible(name: &str) -> String {
+    clean(name, Charset::Ascii).replace(' ', "\\u{20}")
 }
 
 /// ` (` and `)`.

@@ -70,6 +70,23 @@ fn several_flows_have_a_table_each_and_their_addresses_together() {
 }
 
 #[test]
+fn the_longest_address_stays_whole_at_80_beside_what_is_worth_most() {
+    let longest = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff";
+    let mut trace = lossy_path();
+    trace.path.hops = vec![hop(1, 60, &[(300, 59), (900, 1)], &[(longest, 60)])];
+    trace.names.insert(ip(longest), "core1.example.net".to_owned());
+    let text = text(&[trace], 80, NAMES);
+    let lines: Vec<_> = text.lines().skip(1).take(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "Hop     Host                                   Loss% Snt  Last   Avg  Best  Wrst",
+            "  1.|-- 2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff  0.0%  60 0.900 0.310 0.300 0.900",
+        ]
+    );
+}
+
+#[test]
 fn a_path_of_which_nothing_is_known_is_a_heading() {
     assert_eq!(
         text(&[unknown_path("db")], 80, NAMES),
@@ -192,7 +209,7 @@ fn figures_of_a_changed_path_are_told_to_be_of_its_present_course() {
     let mut trace = lossy_path();
     trace.path.changed_at = Some(Mono::from_nanos(5));
     let text = text(&[trace], 80, NAMES);
-    assert!(text.ends_with("the path changed meanwhile; these are the figures of its present course\n"));
+    assert!(text.ends_with("The path changed meanwhile; these are the figures of its present course\n"));
 }
 
 #[test]
@@ -253,6 +270,7 @@ fn hostile_names_act_on_nothing_and_feign_nothing() {
         "evil\u{202e}gnp.exe",
         "\u{9b}31m",
         "10.9.9.9",
+        "\u{5d0}\u{5d1}.example",
         "\u{3000}wide\u{a0}space",
     ];
     for name in cases.map(str::to_owned).into_iter().chain(["x".repeat(4_096)]) {
@@ -265,7 +283,8 @@ fn hostile_names_act_on_nothing_and_feign_nothing() {
             };
             let text = trace_text(&[trace.report()], 160, utf8, options);
             assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text:?}");
-            assert!(!text.contains('\u{202e}'), "{text:?}");
+            // Neither an override nor letters that run from right to left.
+            assert!(!text.contains(['\u{202e}', '\u{5d0}', '\u{3000}']), "{text:?}");
             assert_eq!(
                 text.lines().filter(|line| line.starts_with("TRACE")).count(),
                 1,
@@ -315,7 +334,7 @@ fn a_change_is_told_by_the_first_router_that_differs() {
         };
         assert_eq!(
             change_words(&series, &change),
-            format!("the path to app01 (10.10.1.11), flow 0, {words}")
+            format!("The path to app01 (10.10.1.11), flow 0, {words}")
         );
     }
 }

@@ -150,7 +150,7 @@ fn conclusion(report: &TraceReport<'_>, total: usize, style: Style) -> Vec<Strin
     lines
 }
 
-const PATH_CHANGED: &str = "the path changed meanwhile; these are the figures of its present course";
+const PATH_CHANGED: &str = "The path changed meanwhile; these are the figures of its present course";
 
 fn colored(line: String, code: VerdictCode, style: Style) -> String {
     if !style.color {
