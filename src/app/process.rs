@@ -26,7 +26,11 @@ pub(super) fn wall_of(clock: &SystemClock, at: Mono) -> Wall {
 /// The size of the terminal. Without one, it would be asked of another program, whose answer would be a guess.
 pub(super) fn screen() -> Screen {
     let size = std::io::stdout().is_terminal().then(crossterm::terminal::size);
-    let (columns, lines) = size.and_then(Result::ok).unwrap_or((DEFAULT_COLUMNS, DEFAULT_LINES));
+    // A terminal that nobody told its size (over a serial line, under some recorders) says zero.
+    let (columns, lines) = size
+        .and_then(Result::ok)
+        .filter(|(columns, lines)| *columns > 0 && *lines > 0)
+        .unwrap_or((DEFAULT_COLUMNS, DEFAULT_LINES));
     Screen { columns, lines }
 }
 

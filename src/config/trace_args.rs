@@ -66,8 +66,8 @@ pub struct TraceArgs {
     pub cycles: Option<u64>,
     /// Time between two cycles, from 10ms [default: 1s]
     ///
-    /// Durations are written 200ms, 1.5s or 1m; a bare number is seconds. A router is still probed only once a second, so that a
-    /// shorter interval serves hops that few paths share no more than others, unless --fast is given.
+    /// Durations are written 200ms, 1.5s or 1m; a bare number is seconds. Each router is still probed only once a second, unless
+    /// --fast is given.
     #[arg(short, long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true,
           env = "PATHJITTER_INTERVAL", hide_env = true, help_heading = PACE)]
     pub interval: Option<Duration>,
@@ -99,7 +99,7 @@ pub struct TraceArgs {
     /// The same with names in full, however wide the lines become
     #[arg(short = 'w', long, help_heading = OUTPUT)]
     pub report_wide: bool,
-    /// Print JSON, one object a line (NDJSON): a 'trace' for each path at the end, a 'path_change' when one changes
+    /// Print JSON, one object a line (NDJSON), for each path at the end, and when one changes
     #[arg(short, long, value_parser = FalseyValueParser::new(),
           env = "PATHJITTER_JSON", hide_env = true, help_heading = OUTPUT)]
     pub json: bool,
@@ -112,11 +112,14 @@ pub struct TraceArgs {
           env = "PATHJITTER_VERBOSE", hide_env = true, help_heading = OUTPUT)]
     pub verbose: bool,
 
-    /// How to send: auto, raw (root or CAP_NET_RAW), or unprivileged (ICMP only) [default: auto]
-    #[arg(long, value_name = "ENGINE", value_enum, hide_possible_values = true,
+    /// How to send
+    #[arg(long, help = ENGINE_HELP, value_name = "ENGINE", value_enum, hide_possible_values = true,
           env = "PATHJITTER_ENGINE", hide_env = true, help_heading = ADVANCED)]
     pub engine: Option<TraceEngine>,
 
     #[command(flatten)]
     help: HelpFlag,
 }
+
+// Not a doc comment: rustdoc would take the brackets for a link.
+const ENGINE_HELP: &str = "How to send: auto, raw (root or CAP_NET_RAW), or unprivileged (ICMP only) [default: auto]";

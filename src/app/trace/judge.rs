@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
-use crate::localize::{HopEvidence, PathEvidence, PathVerdict, judge_path};
+use crate::localize::{HopEvidence, HopLabels, PathEvidence, PathVerdict, VerdictCode, judge_path};
 use crate::report::end_words;
 use crate::series::Series;
 use crate::sweep::{End, Hop, PathReport};
 
 /// What the figures of a path mean.
 pub(super) fn verdict(series: &Series, path: &PathReport) -> PathVerdict {
+    if path.end == End::Unknown {
+        return too_early(path);
+    }
     let lists: Vec<Lists> = path.hops.iter().map(Lists::of).collect();
     let hops: Vec<HopEvidence<'_>> = path
         .hops
@@ -30,6 +33,18 @@ pub(super) fn verdict(series: &Series, path: &PathReport) -> PathVerdict {
         reached,
         dead_end: end.as_deref(),
     })
+}
+
+/// Before anybody had the time to answer, silence means nothing.
+fn too_early(path: &PathReport) -> PathVerdict {
+    PathVerdict {
+        code: VerdictCode::TooFewProbes,
+        loss_starts_at: None,
+        jitter_starts_at: None,
+        labels: vec![HopLabels::default(); path.hops.len()],
+        more_cycles: Some(1),
+        message: "It is too early to say anything".to_owned(),
+    }
 }
 
 /// What a judge reads as lists.

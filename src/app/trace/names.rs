@@ -34,7 +34,7 @@ impl HopNames {
     /// Waits until one more address is decided; for ever where none is under way.
     pub(super) async fn learn(&mut self) {
         if !self.learn_one().await {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -145,9 +145,8 @@ impl Session {
     async fn look(&mut self) -> Known {
         let (answer, answered) = oneshot::channel();
         // A receiver that is gone has no use for the answer.
-        self.remote.send(Command::Inspect(Box::new(move |sink| {
-            drop(answer.send(sink.snapshots()))
-        })));
+        let inspect = move |sink: &mut TraceSink| drop(answer.send(sink.snapshots()));
+        self.remote.send(Command::Inspect(Box::new(inspect)));
         let paths = answered.await.unwrap_or_default();
         self.ask_names(&paths);
         let names = self.names.known();

@@ -1,6 +1,7 @@
 //! What `trace` shows, and when: a table in place, changes as they happen, reports at the end.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -126,7 +127,8 @@ impl View {
         let verdicts = verdicts(known);
         let mut text = trace_text(&reports(known, &verdicts), screen().columns, self.style, self.options);
         if self.more_changes > 0 {
-            text += &format!("{} earlier changes of paths are not shown\n", self.more_changes);
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{} earlier changes of paths are not shown", self.more_changes);
         }
         for change in &self.changes {
             text += change;

@@ -143,7 +143,7 @@ proptest! {
         let mut words = String::new();
         let mut add = |option: &str, value: Option<String>| {
             if let Some(value) = value {
-                words += &format!("{option} {value} ");
+                words.push_str(&[option, &value, ""].join(" "));
             }
         };
         add("-f", first.map(|n| n.to_string()));
