@@ -87,6 +87,19 @@ impl Sweeper {
         node
     }
 
+    /// A path goes among those who don't know who is there, although all others agree. Returns the node that it is in now.
+    pub(super) fn disbelieve(&mut self, path: PathIndex, at: usize) -> NodeId {
+        let parent = self.parent_at(path, at);
+        let node = self.tree.unknown(parent).unwrap_or_else(|| {
+            let node = self.add_node(path, parent, self.ttl_at(at), false);
+            self.tree.enlist(node);
+            node
+        });
+        self.put(path, at, node);
+        self.reparent(path, at + 1);
+        node
+    }
+
     /// Nothing beyond this TTL belongs to the path.
     pub(super) fn end_at(&mut self, path: PathIndex, ttl: u8) {
         let course = &mut self.paths[path];
@@ -125,8 +138,16 @@ impl Sweeper {
         course.hint = reached.map(|node| node.ttl).or(course.hint);
         course.limit = None;
         course.circle = None;
-        let rivals: Vec<_> = course.places[from..].iter_mut().map(|place| place.rival.take()).collect();
-        let at = rivals.iter().flatten().map(|rival| rival.since).min().unwrap_or(self.now);
+        let rivals: Vec<_> = course.places[from..]
+            .iter_mut()
+            .map(|place| place.rival.take())
+            .collect();
+        let at = rivals
+            .iter()
+            .flatten()
+            .map(|rival| rival.since)
+            .min()
+            .unwrap_or(self.now);
         for (place, rival) in (from..).zip(rivals) {
             if place < self.paths[path].places.len() {
                 self.renew(path, place, rival.as_deref());
@@ -194,7 +215,9 @@ impl Sweeper {
         for id in self.tree.children(parent).to_vec() {
             let at = usize::from(self.tree.node(id).ttl.saturating_sub(self.options.first_ttl));
             let members = self.tree.node(id).members.iter().copied();
-            let presuming: Vec<_> = members.filter(|&path| !self.paths[path].places[at].is_verified).collect();
+            let presuming: Vec<_> = members
+                .filter(|&path| !self.paths[path].places[at].is_verified)
+                .collect();
             for path in presuming {
                 let node = self.unverified(path, parent, self.ttl_at(at));
                 self.put(path, at, node);
@@ -207,7 +230,9 @@ impl Sweeper {
     fn reparent(&mut self, path: PathIndex, from: usize) {
         for at in from..self.paths[path].places.len() {
             let parent = self.parent_at(path, at);
-            let Place { node: id, is_verified, .. } = self.paths[path].places[at];
+            let Place {
+                node: id, is_verified, ..
+            } = self.paths[path].places[at];
             let node = self.tree.node(id);
             if node.parent == parent {
                 return;
@@ -319,6 +344,7 @@ impl Place {
             is_verified: false,
             has_asked: false,
             rival: None,
+            doubts: Vec::new(),
         }
     }
 }

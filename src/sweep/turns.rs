@@ -162,7 +162,9 @@ impl Sweeper {
                 self.push_node_turn(id, generation, ready);
                 return None;
             }
-            self.accounts.charge(account, now);
+            let node = self.tree.node(id);
+            let is_first = node.who.is_none() && self.tree.children(node.parent).is_empty();
+            self.accounts.charge(account, now, is_first);
         }
         let node = self.tree.node(id);
         self.pending = Some(Pending {
@@ -236,7 +238,11 @@ impl Sweeper {
         }
         // Who was never asked need not wait for the next round; the budget decides.
         let is_new = next.is_some_and(|next| self.place_mut(next, ttl).is_some_and(|place| !place.has_asked));
-        let at = if is_new { now.after(SOON) } else { self.next_slot(id, now) };
+        let at = if is_new {
+            now.after(SOON)
+        } else {
+            self.next_slot(id, now)
+        };
         self.push_node_turn(id, generation, at);
     }
 
