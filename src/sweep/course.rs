@@ -53,6 +53,8 @@ pub(super) struct Place {
     /// Whether this path has sent a probe here.
     pub(super) has_asked: bool,
     pub(super) rival: Option<Box<Rival>>,
+    /// Rounds whose probe was lost while this path only presumed its router.
+    pub(super) doubts: Vec<u64>,
 }
 
 /// A way that leads back to where it was.

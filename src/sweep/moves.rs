@@ -47,13 +47,9 @@ impl Sweeper {
         let at = usize::from(ttl.saturating_sub(self.options.first_ttl));
         let Some(place) = course.places.get(at) else { return };
         let node = self.tree.node(place.node);
-        if node.who.is_some() || node.members.len() == 1 {
-            return;
+        if !place.is_verified && node.members.len() > 1 {
+            self.ask_alone(path, at);
         }
-        let parent = self.parent_at(path, at);
-        let node = self.add_node(path, parent, ttl, true);
-        self.put(path, at, node);
-        self.reparent(path, at + 1);
     }
 
     /// A node without an address answers a path. Returns the node that the path is in now.
@@ -84,6 +80,19 @@ impl Sweeper {
         self.put(path, at, node);
         self.reparent(path, at + 1);
         self.arrive(path, at, who);
+        node
+    }
+
+    /// A path goes among those who don't know who is there, although all others agree. Returns the node that it is in now.
+    pub(super) fn disbelieve(&mut self, path: PathIndex, at: usize) -> NodeId {
+        let parent = self.parent_at(path, at);
+        let node = self.tree.unknown(parent).unwrap_or_else(|| {
+            let node = self.add_node(path, parent, self.ttl_at(at), false);
+            self.tree.enlist(node);
+            node
+        });
+        self.put(path, at, node);
+        self.reparent(path, at + 1);
         node
     }
 
@@ -191,7 +200,27 @@ impl Sweeper {
             self.look_for_circle(path);
         } else {
             self.end_at(path, self.ttl_at(at));
+            self.doubt_end(path, at);
         }
+    }
+
+    /// Others may have routers where this path has its target already. Unless the distance says the same, the TTL before is asked.
+    fn doubt_end(&mut self, path: PathIndex, at: usize) {
+        let course = &self.paths[path];
+        let Some(before) = at.checked_sub(1) else { return };
+        let place = &course.places[before];
+        let is_presumed = !place.is_verified && self.tree.node(place.node).who.is_some();
+        if is_presumed && course.hint != Some(self.ttl_at(at)) {
+            self.ask_alone(path, before);
+        }
+    }
+
+    /// A path finds out by itself who is at one of its places.
+    fn ask_alone(&mut self, path: PathIndex, at: usize) {
+        let parent = self.parent_at(path, at);
+        let node = self.add_node(path, parent, self.ttl_at(at), true);
+        self.put(path, at, node);
+        self.reparent(path, at + 1);
     }
 
     /// Those who presumed the only known router behind a node can't do so any more where there are two.
@@ -331,6 +360,7 @@ impl Place {
             is_verified: false,
             has_asked: false,
             rival: None,
+            doubts: Vec::new(),
         }
     }
 }

@@ -121,6 +121,11 @@ impl Tree {
         &self.nodes[parent].children
     }
 
+    /// The place of those who don't know what is behind a node, if there are any.
+    pub(super) fn unknown(&self, parent: NodeId) -> Option<NodeId> {
+        self.nodes[parent].unknown
+    }
+
     /// Where a path goes that does not know better: to the only known router, else among the unknown, if there are any.
     pub(super) fn default_child(&self, parent: NodeId) -> Option<NodeId> {
         match self.nodes[parent].children.as_slice() {

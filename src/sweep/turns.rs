@@ -162,7 +162,9 @@ impl Sweeper {
                 self.push_node_turn(id, generation, ready);
                 return None;
             }
-            self.accounts.charge(account, now);
+            let node = self.tree.node(id);
+            let is_first = node.who.is_none() && self.tree.children(node.parent).is_empty();
+            self.accounts.charge(account, now, is_first);
         }
         let node = self.tree.node(id);
         self.pending = Some(Pending {
