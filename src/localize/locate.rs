@@ -73,7 +73,7 @@ fn link_weights(routers: &[Seen], target: &Seen, background: f64) -> Vec<f64> {
             }
         }
     }
-    let sums: Vec<f64> = terms.iter().map(|of_link| ln_sum(of_link)).collect();
+    let sums: Vec<f64> = terms.iter().map(|of_link| MODESTY * ln_sum(of_link)).collect();
     let total = ln_sum(&sums);
     sums.iter().map(|ln| (ln - total).exp()).collect()
 }
@@ -174,8 +174,12 @@ fn narrowest(masses: &[f64]) -> Option<(Range<usize>, f64)> {
 /// How many routers limit their answers noticeably is not known; most don't at one probe a second.
 const UNLIMITED: f64 = 0.75;
 
+/// Real impairments vary more than a model of independent probes allows, so evidence counts for less than it seems; by so much that
+/// confidence and truth agree in the benchmark.
+const MODESTY: f64 = 0.8;
+
 /// A segment is as long as it takes to be right so often.
-const ENOUGH: f64 = 0.9;
+const ENOUGH: f64 = 0.8;
 
 /// No more is claimed: the model itself may be wrong.
 const SUREST: f64 = 0.99;
