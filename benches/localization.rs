@@ -16,7 +16,7 @@ mod readings;
 
 use std::process::ExitCode;
 
-use pathjitter::localize::judge_path;
+use pathjitter::localize::{Segment, judge_path};
 use pathjitter::stats::Proportion;
 
 use self::paths::{Fault, Kind, Path, Plan};
@@ -36,6 +36,9 @@ fn main() -> ExitCode {
             is_good &= asked || probes < 300 || scores[0].meets_bars();
         }
         is_good &= score_clean(probes, clean);
+    }
+    for in_bursts in [false, true] {
+        score_coincidences(in_bursts, faulty / 4);
     }
     calibration.print();
     if is_good {
@@ -164,6 +167,26 @@ fn score_clean(probes: u64, paths: u64) -> bool {
     float(ours) <= 0.0015 * float(paths)
 }
 
+/// The hard case: the router before the fault limits its answers at the very rate of the loss. How often its link is blamed.
+fn score_coincidences(in_bursts: bool, paths: u64) {
+    println!("\nA limiter before the fault drops as much as the fault, 300 probes a hop, loss in bursts: {in_bursts}");
+    for is_bucket in [true, false] {
+        let mut wrong = [0; 2];
+        for number in 0..paths {
+            let path = Path::with_coincidence(in_bursts, is_bucket, SEED + 2_000_000 + number);
+            let Some(fault) = path.fault else { continue };
+            for (wrong, rounds) in wrong.iter_mut().zip([true, false]) {
+                let verdict = judge_path(&path.evidence(&path.hops(rounds)));
+                let misses = |s: &Segment| !(s.from_ttl < fault.link && fault.link <= s.to_ttl);
+                *wrong += u64::from(verdict.loss_starts_at.as_ref().is_some_and(misses));
+            }
+        }
+        let [with_rounds, counts_alone] = wrong.map(|n| shown(n, paths));
+        let name = if is_bucket { "token bucket" } else { "at random" };
+        println!("{name:<13} wrong segment: {with_rounds}; by counts alone {counts_alone}");
+    }
+}
+
 /// Said and true confidence.
 #[derive(Debug, Default)]
 struct Calibration {
@@ -206,7 +229,8 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-const SEED: u64 = 42;
+/// Constants were chosen by the figures of another seed.
+const SEED: u64 = 2_026;
 
 /// Where bins of confidence meet.
 const EDGES: [f64; 5] = [0.85, 0.90, 0.95, 0.98, 0.9899];
