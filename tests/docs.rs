@@ -38,6 +38,31 @@ fn properties(schema: &Value, event: &str) -> BTreeSet<String> {
     fields.keys().cloned().collect()
 }
 
+/// The fields of `definition` and of all objects in it, but for those that stand under a name of their own.
+fn all_properties(definition: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (field, sub) in definition["properties"].as_object().into_iter().flatten() {
+        found.insert(field.clone());
+        found.extend(all_properties(sub));
+        found.extend(all_properties(&sub["items"]));
+    }
+    found
+}
+
+#[test]
+fn every_field_of_a_trace_is_explained_down_to_the_innermost() {
+    let (schema, explained) = (schema(), quoted(REFERENCE));
+    for (definition, least) in [("trace", 25), ("hop", 20), ("segment", 4), ("path_change", 10)] {
+        let fields = all_properties(&schema["$defs"][definition]);
+        assert!(fields.len() >= least, "{definition} has {} fields only", fields.len());
+        let missing: Vec<_> = fields
+            .iter()
+            .filter(|field| !explained.contains(field.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "{definition}: {missing:?}");
+    }
+}
+
 #[test]
 fn every_field_of_a_window_and_of_a_probe_is_explained() {
     let (schema, explained) = (schema(), quoted(REFERENCE));
@@ -59,6 +84,8 @@ fn every_value_of_an_enumeration_is_explained() {
         "/$defs/probe/properties/outcome/enum",
         "/$defs/probe/properties/stamp_loss/enum",
         "/$defs/stamp/enum",
+        "/$defs/trace/properties/end/enum",
+        "/$defs/trace/properties/verdict/enum",
     ] {
         let values = schema.pointer(pointer).and_then(Value::as_array).expect(pointer);
         let missing: Vec<_> = values
@@ -73,20 +100,29 @@ fn every_value_of_an_enumeration_is_explained() {
 #[test]
 fn no_field_is_explained_that_does_not_exist() {
     let schema = schema();
-    let [windows, probes] = ["window", "probe"].map(|event| properties(&schema, event));
+    let [windows, probes, changes] = ["window", "probe", "path_change"].map(|event| properties(&schema, event));
+    let mut traces = properties(&schema, "trace");
+    traces.extend(properties(&schema, "hop"));
     let mut values: BTreeSet<String> = BTreeSet::new();
-    for pointer in ["/$defs/probe/properties/outcome/enum", "/$defs/stamp/enum"] {
+    for pointer in [
+        "/$defs/probe/properties/outcome/enum",
+        "/$defs/stamp/enum",
+        "/$defs/trace/properties/end/enum",
+        "/$defs/trace/properties/verdict/enum",
+    ] {
         let found = schema.pointer(pointer).and_then(Value::as_array).expect(pointer);
         values.extend(found.iter().filter_map(Value::as_str).map(str::to_owned));
     }
-    for (section, known) in [
-        ("\n## In every line", &windows),
-        ("\n## Which series", &windows),
-        ("\n## `window`", &windows),
-        ("\n## `probe`", &probes),
+    for (section, known, least) in [
+        ("\n## In every line", &windows, 6),
+        ("\n## Which series", &windows, 6),
+        ("\n## `window`", &windows, 30),
+        ("\n## `probe`", &probes, 6),
+        ("\n## `trace`", &traces, 30),
+        ("\n## `path_change`", &changes, 3),
     ] {
         let explained = first_cells(REFERENCE, section);
-        assert!(explained.len() > 5, "{section:?} explains only {explained:?}");
+        assert!(explained.len() >= least, "{section:?} explains only {explained:?}");
         let unknown: Vec<_> = explained
             .iter()
             .filter(|word| !known.contains(**word) && !values.contains(**word))

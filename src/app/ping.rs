@@ -26,8 +26,8 @@ use crate::clock::SystemClock;
 use crate::config::{EngineChoice, Family, Host, PingPlan, Target};
 use crate::net::resolve::{Limits, NameResolver};
 use crate::net::{
-    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortableOptions, Prepared, Privilege, Refused, control,
-    has_kernel_stamps, prepare, run_portable,
+    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortUse, PortableOptions, Prepared, Privilege, Refused,
+    control, has_kernel_stamps, prepare, run_portable,
 };
 use crate::report::OutputError;
 use crate::sys;
@@ -152,6 +152,7 @@ fn native_options(plan: &PingPlan, clock: SystemClock, privilege: Privilege) -> 
         families: known_families(plan),
         flows: plan.flows,
         interval: plan.pace.interval,
+        source_ports: PortUse::Rotating,
         slot: plan.slot,
         max_syn_rate: plan.max_syn_rate,
         receive_buffer: plan

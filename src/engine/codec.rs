@@ -1,9 +1,13 @@
 //! Probes to bytes, and bytes to the probe that they answer.
 //!
 //! Pure: sockets are elsewhere. An answer is believed if it proves itself: an echo reply by the keyed cookie in its payload, a TCP
-//! answer by acknowledging the keyed initial sequence number on the right tuple, an ICMP error by either of them in its quote (where a
-//! router quotes only the eight bytes of RFC 792, by identifier, sequence and the keyed checksum of an echo that is still
-//! awaited). Everything else is [`Ignored`], and counted.
+//! answer by acknowledging the keyed initial sequence number on the right tuple, an ICMP error by what it quotes ([`quoted`]).
+//! Everything else is [`Ignored`], and counted.
+//!
+//! Series that are launched, those of traces, may be answered from elsewhere: a trace shows who answers, so there the cookie alone is
+//! the proof. For others an answer of somebody else is none.
+
+mod quoted;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,15 +16,15 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use super::cookie::CookieKey;
 use super::echo::{EchoMark, wire_sequence};
 use super::ports::SourcePorts;
-use super::prober::Prober;
-use super::progress::Stride;
-use crate::outcome::{Answer, Unreachable};
+use super::prober::{Due, Prober};
+use crate::outcome::{Answer, Told, Unreachable};
 use crate::series::{Endpoint, PacketOptions, Series};
 use crate::units::{Mono, ProbeSeq, SeriesId};
 use crate::wire::checksum::FixedChecksum;
-use crate::wire::icmp::{self, EchoChecksum, EchoId, Message};
+use crate::wire::icmp::{self, EchoChecksum, EchoId, ErrorBody, Message};
+use crate::wire::ip::IpHeader;
 use crate::wire::tcp::{self, Flags, Syn, SynIp};
-use crate::wire::{AddrPair, Family, Malformed, ip, quote};
+use crate::wire::{AddrPair, Family, Malformed, extensions, ip, udp};
 
 /// The wire side of all series of a run.
 #[derive(Debug)]
@@ -29,9 +33,11 @@ pub struct Codec {
     ident: u16,
     packet: PacketOptions,
     ports: SourcePorts,
+    udp_ports: SourcePorts,
     series: Vec<Wire>,
     echoes: HashMap<IpAddr, Vec<SeriesId>>,
     backends: HashMap<(IpAddr, u16, u16), Vec<SeriesId>>,
+    datagrams: HashMap<(IpAddr, u16), Vec<SeriesId>>,
 }
 
 /// What the wire knows of a series.
@@ -41,7 +47,7 @@ struct Wire {
     scope_id: u32,
     endpoint: Endpoint,
     flow: u16,
-    /// Chosen by flow: echo requests hold their checksum at it, SYNs over IPv6 carry it as flow label.
+    /// Chosen by flow: echo requests hold their checksum at it, SYNs and datagrams over IPv6 carry it as flow label.
     label: u16,
 }
 
@@ -58,6 +64,10 @@ pub struct Match {
     pub ttl: Option<u8>,
     /// Size from the ICMP or TCP header on.
     pub bytes: u32,
+    /// Who sent the packet, where that is known.
+    pub from: Option<IpAddr>,
+    /// What else it tells if it is an ICMP error.
+    pub told: Option<Told>,
 }
 
 /// Why a received packet answers nothing.
@@ -99,10 +109,19 @@ impl Codec {
             ident,
             packet,
             ports,
+            udp_ports: SourcePorts::default(),
             series: Vec::new(),
             echoes: HashMap::new(),
             backends: HashMap::new(),
+            datagrams: HashMap::new(),
         }
+    }
+
+    /// The same with source ports for UDP, of which each flow has one.
+    #[must_use]
+    pub fn with_udp_ports(mut self, ports: SourcePorts) -> Self {
+        self.udp_ports = ports;
+        self
     }
 
     /// Adds the series that the prober admits next: both number them alike.
@@ -118,7 +137,7 @@ impl Codec {
         match endpoint {
             Endpoint::Icmp => self.echoes.entry(address).or_default().push(id),
             Endpoint::Tcp(port) => self.backends.entry((address, port, flow)).or_default().push(id),
-            Endpoint::Udp(_) => {}
+            Endpoint::Udp(port) => self.datagrams.entry((address, port)).or_default().push(id),
         }
         self.series.push(Wire {
             address,
@@ -147,10 +166,13 @@ impl Codec {
         to
     }
 
-    /// The initial sequence number of a SYN.
+    /// The initial sequence number of a SYN; of a UDP datagram, its checksum.
     #[must_use]
     pub fn isn(&self, series: SeriesId, seq: ProbeSeq) -> u32 {
-        self.key.isn(series, seq)
+        match self.series.get(series.index()).map(|wire| wire.endpoint) {
+            Some(Endpoint::Udp(_)) => self.key.datagram(series, seq).into(),
+            Some(Endpoint::Icmp | Endpoint::Tcp(_)) | None => self.key.isn(series, seq),
+        }
     }
 
     /// Writes an echo request, from its ICMP header on, and returns its length; 0 where `buf` is too short.
@@ -169,7 +191,8 @@ impl Codec {
 
     /// Writes a SYN with its IP header and returns the length of the packet; 0 where `buf` is too short, no port is reserved or
     /// `source` is of another family.
-    pub fn write_syn(&self, series: SeriesId, seq: ProbeSeq, source: IpAddr, now: Mono, buf: &mut [u8]) -> usize {
+    pub fn write_syn(&self, due: Due, source: IpAddr, now: Mono, buf: &mut [u8]) -> usize {
+        let Due { series, seq, .. } = due;
         let wire = self.series[series.index()];
         let parts = (
             self.ports.of(wire.flow, series, seq),
@@ -188,11 +211,43 @@ impl Codec {
             ts_val: u32::try_from((now.as_nanos() / NANOS_PER_MILLI) & u64::from(u32::MAX)).unwrap_or_default(),
         };
         let ip = SynIp {
-            ttl: self.packet.ttl.unwrap_or(DEFAULT_TTL),
+            ttl: self.ttl_of(due),
             tos: self.packet.traffic_class,
             flow_label: wire.label.into(),
         };
         tcp::emit_syn_packet(buf, syn, ip).unwrap_or_default()
+    }
+
+    /// Writes a UDP datagram with its IP header and returns the length of the packet; 0 where `buf` is too short, no port is reserved
+    /// or `source` is of another family. Ports are those of the flow; the payload holds the cookie, and a word that makes the
+    /// checksum the keyed one of this probe.
+    pub fn write_udp(&self, due: Due, source: IpAddr, buf: &mut [u8]) -> usize {
+        let Due { series, seq, .. } = due;
+        let wire = self.series[series.index()];
+        let parts = (
+            self.udp_ports.of(wire.flow, series, seq),
+            wire.endpoint.port(),
+            AddrPair::new(source, wire.address),
+        );
+        let (Some(src_port), Some(dst_port), Some(addrs)) = parts else {
+            return 0;
+        };
+        let header = IpHeader {
+            addrs,
+            protocol: ip::UDP,
+            ttl: self.ttl_of(due),
+            tos: self.packet.traffic_class,
+            flow_label: wire.label.into(),
+        };
+        let len = header.header_len() + udp::HEADER_LEN + usize::from(self.packet.payload_bytes);
+        let Some(packet) = buf.get_mut(..len) else { return 0 };
+        EchoMark { series, seq }.write(self.key, &mut packet[header.header_len()..]);
+        let datagram = udp::Datagram {
+            src_port,
+            dst_port,
+            checksum: FixedChecksum::nearest(self.key.datagram(series, seq)),
+        };
+        udp::emit_packet(packet, datagram, header).unwrap_or_default()
     }
 
     /// Reads an IPv4 or IPv6 packet as packet sockets and raw IPv4 sockets deliver it, from its IP header on.
@@ -226,17 +281,22 @@ impl Codec {
     /// # Errors
     /// Why the message answers nothing.
     pub fn read_icmp(&self, from: IpAddr, message: &[u8], ident: Ident, prober: &Prober) -> Result<Match, Ignored> {
-        let icmp_type = message.first().copied().unwrap_or_default();
-        let unreachable = |code| Answer::Unreachable(Unreachable { from, icmp_type, code });
         let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
-        let quoted = |code, quote| {
-            let (series, seq) = self.read_quote(quote, ident, prober)?;
+        let icmp_type = message.first().copied().unwrap_or_default();
+        let error = |code, mtu, body: ErrorBody<'_>| {
+            let quoted = self.read_quote(body.quote, ident, prober)?;
             Ok(Match {
-                series,
-                seq,
-                answer: unreachable(code),
+                series: quoted.series,
+                seq: quoted.seq,
+                answer: Answer::Unreachable(Unreachable { from, icmp_type, code }),
                 ttl: None,
                 bytes,
+                from: Some(from),
+                told: Some(Told {
+                    quoted_ttl: quoted.ttl,
+                    mtu,
+                    mpls: extensions::label_stack(body.extensions),
+                }),
             })
         };
         match icmp::parse(family(from), message).map_err(Ignored::Malformed)? {
@@ -246,7 +306,8 @@ impl Codec {
                 }
                 let EchoMark { series, seq } = EchoMark::read(self.key, payload).ok_or(Ignored::Cookie)?;
                 let wire = self.series.get(series.index()).ok_or(Ignored::Cookie)?;
-                if wire.address != from || wire.endpoint != Endpoint::Icmp {
+                let is_elsewhere = wire.address != from && !prober.is_launched(series);
+                if is_elsewhere || wire.endpoint != Endpoint::Icmp {
                     return Err(Ignored::Sender);
                 }
                 Ok(Match {
@@ -255,12 +316,15 @@ impl Codec {
                     answer: Answer::Reply,
                     ttl: None,
                     bytes,
+                    from: Some(from),
+                    told: None,
                 })
             }
-            Message::Unreachable { code, body, .. }
-            | Message::TimeExceeded { code, body }
-            | Message::ParameterProblem { code, body, .. } => quoted(code, body.quote),
-            Message::PacketTooBig { body, .. } => quoted(0, body.quote),
+            Message::Unreachable { code, mtu, body } => error(code, mtu.map(u32::from), body),
+            Message::PacketTooBig { mtu, body } => error(0, Some(mtu).filter(|&mtu| mtu > 0), body),
+            Message::TimeExceeded { code, body } | Message::ParameterProblem { code, body, .. } => {
+                error(code, None, body)
+            }
             Message::EchoRequest { .. } | Message::Other { .. } => Err(Ignored::Foreign),
         }
     }
@@ -286,13 +350,12 @@ impl Codec {
             .ok_or(Ignored::Foreign)?;
         let found = candidates.iter().find_map(|&series| {
             let turns = self.ports.probes(series, turn);
-            let seq = prober.find_syn(series, turns, |isn| isn == acknowledged)?;
             // A peer that still holds an older SYN of this tuple acknowledges that one when it sees the newest: the newest is
-            // answered, however old the number.
+            // answered, however old the number. Where TTLs differ, it has not seen those that go less far than the old one.
             let seq = if is_bare_ack {
-                prober.find_syn(series, turns, |_| true)?
+                prober.find_newest_syn(series, turns, acknowledged)?
             } else {
-                seq
+                prober.find_syn(series, turns, acknowledged)?
             };
             Some(Match {
                 series,
@@ -300,86 +363,40 @@ impl Codec {
                 answer,
                 ttl: None,
                 bytes,
+                from: Some(from),
+                told: None,
             })
         });
         found.ok_or(Ignored::Cookie)
     }
 
-    /// Reads an ICMP error that the kernel queued for a datagram ICMP socket: it names the destination and gives back the message.
+    /// Reads an ICMP error that the kernel queued for a datagram ICMP socket: it gives back as much of the message as was quoted, and
+    /// names the destination that this had.
     ///
     /// # Errors
     /// Why the error answers nothing.
-    pub fn read_queued_error(&self, error: Unreachable, message: &[u8]) -> Result<Match, Ignored> {
-        let payload = message.get(icmp::ECHO_HEADER_LEN..).unwrap_or_default();
-        let EchoMark { series, seq } = EchoMark::read(self.key, payload).ok_or(Ignored::Cookie)?;
+    pub fn read_queued_error(
+        &self,
+        error: Unreachable,
+        to: Option<IpAddr>,
+        message: &[u8],
+        prober: &Prober,
+    ) -> Result<Match, Ignored> {
+        let (series, seq) = self.find_queued_echo(to, message, prober)?;
         Ok(Match {
             series,
             seq,
             answer: Answer::Unreachable(error),
             ttl: None,
             bytes: u32::try_from(message.len()).unwrap_or(u32::MAX),
+            from: Some(error.from),
+            // The kernel keeps the quote, and what follows it, to itself.
+            told: None,
         })
     }
 
-    fn read_quote(&self, bytes: &[u8], ident: Ident, prober: &Prober) -> Result<(SeriesId, ProbeSeq), Ignored> {
-        let quote = quote::parse(bytes).map_err(Ignored::Malformed)?;
-        let target = quote.addrs.dst();
-        match quote.transport {
-            quote::Transport::Echo { id, .. } if ident == Ident::Ours && id.ident != self.ident => {
-                Err(Ignored::Foreign)
-            }
-            quote::Transport::Echo { payload, .. } if EchoMark::fits(payload) => {
-                let EchoMark { series, seq } = EchoMark::read(self.key, payload).ok_or(Ignored::Cookie)?;
-                let wire = self.series.get(series.index()).ok_or(Ignored::Cookie)?;
-                if wire.address == target {
-                    Ok((series, seq))
-                } else {
-                    Err(Ignored::Sender)
-                }
-            }
-            quote::Transport::Echo { id, checksum, .. } => self.find_short_quote(target, id, checksum, prober),
-            quote::Transport::Tcp(ports) => {
-                let (flow, turn) = self.ports.find(ports.src_port).ok_or(Ignored::Foreign)?;
-                let candidates = self
-                    .backends
-                    .get(&(target, ports.dst_port, flow))
-                    .ok_or(Ignored::Foreign)?;
-                let found = candidates.iter().find_map(|&series| {
-                    let seq = prober.find_syn(series, self.ports.probes(series, turn), |isn| isn == ports.seq)?;
-                    Some((series, seq))
-                });
-                found.ok_or(Ignored::Cookie)
-            }
-            quote::Transport::Udp { .. } | quote::Transport::Other => Err(Ignored::Foreign),
-        }
-    }
-
-    /// The echo request that a router quoted with no more than its header: of the flow with this checksum, the newest with this
-    /// sequence number, if it is still awaited. Over IPv4 the checksum is keyed. Over IPv6 it includes the addresses and proves
-    /// nothing, and there a quote holds all that fits into 1280 bytes (RFC 4443, section 2.4): a short one is not believed.
-    fn find_short_quote(
-        &self,
-        target: IpAddr,
-        id: EchoId,
-        checksum: u16,
-        prober: &Prober,
-    ) -> Result<(SeriesId, ProbeSeq), Ignored> {
-        if target.is_ipv6() {
-            return Err(Ignored::Cookie);
-        }
-        let candidates = self.echoes.get(&target).ok_or(Ignored::Foreign)?;
-        let same_sequence = Stride {
-            offset: id.sequence.wrapping_sub(1).into(),
-            every: 1 << 16,
-        };
-        let found = candidates.iter().find_map(|&series| {
-            let label = self.series.get(series.index())?.label;
-            if FixedChecksum::nearest(label).get() != checksum {
-                return None;
-            }
-            Some((series, prober.find_waiting(series, same_sequence)?))
-        });
-        found.ok_or(Ignored::Cookie)
+    fn ttl_of(&self, due: Due) -> u8 {
+        due.ttl.or(self.packet.ttl).unwrap_or(DEFAULT_TTL)
     }
 }
 

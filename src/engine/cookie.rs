@@ -30,6 +30,16 @@ impl CookieKey {
         u32::try_from(self.hash(Domain::Syn, series, seq) >> 32).unwrap_or_default()
     }
 
+    /// The checksum of a UDP datagram, never 0 or 0xffff: no two of 65,521 datagrams in a row of a series share one.
+    #[must_use]
+    pub fn datagram(self, series: SeriesId, seq: ProbeSeq) -> u16 {
+        let secret = self.hash(Domain::Datagram, series, ProbeSeq::default());
+        // A line modulo a prime meets each value once, whatever its slope (but 0) and start.
+        let (start, slope) = ((secret >> 32) % DATAGRAMS, 1 + (secret & 0xffff_ffff) % (DATAGRAMS - 1));
+        let point = (start + slope * (seq.get() % DATAGRAMS)) % DATAGRAMS;
+        u16::try_from(point + 1).unwrap_or_default()
+    }
+
     /// A 16-bit value of its own for every flow of every series.
     #[must_use]
     pub fn flow(self, series: SeriesId, flow: u16) -> u16 {
@@ -50,11 +60,35 @@ enum Domain {
     Echo,
     Syn,
     Flow,
+    Datagram,
 }
 
 impl std::fmt::Debug for CookieKey {
     /// The secret stays out of logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CookieKey(..)")
+    }
+}
+
+/// The largest prime below 2^16.
+const DATAGRAMS: u64 = 65_521;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn datagrams_in_a_row_differ_in_their_checksums_and_no_checksum_is_a_zero() {
+        for (key, series) in [([1, 2], 0), ([3, 4], 1), ([u64::MAX, 5], 70_000)] {
+            let key = CookieKey::new(key);
+            let from = 1_u64 << 40;
+            let values: HashSet<u16> = (from..from + DATAGRAMS)
+                .map(|seq| key.datagram(SeriesId::new(series), ProbeSeq::new(seq)))
+                .collect();
+            assert_eq!(values.len(), 65_521);
+            assert!(!values.contains(&0) && !values.contains(&0xffff));
+        }
     }
 }

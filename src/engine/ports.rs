@@ -2,7 +2,8 @@
 //!
 //! A 4-tuple must rest while the peer may still hold a half-open entry for it: a new initial sequence number on such a tuple is
 //! answered by an ACK of the old one, or, rate limited (RFC 5961, section 7), by nothing, and one lost packet would count three
-//! times. So every flow owns a set of reserved ports and takes them in turn; a set lasts for at least [`REST`] where it can.
+//! times. So every flow owns a set of reserved ports and takes them in turn; a set lasts for at least [`REST`] where it can. A trace
+//! gives each flow one port, because another port may be another path, and lives with such answers.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -45,6 +46,12 @@ impl SourcePorts {
         self.ports
             .get(usize::from(flow) * self.per_flow + usize::try_from(turn).ok()?)
             .copied()
+    }
+
+    /// How many flows have ports.
+    pub(super) fn flows(&self) -> u16 {
+        let flows = self.ports.len().checked_div(self.per_flow).unwrap_or(0);
+        u16::try_from(flows).unwrap_or(u16::MAX)
     }
 
     /// The flow that a port belongs to, and its turn within the flow.

@@ -3,8 +3,8 @@
 //! Pure: time is an argument, packets are the caller's. Call order per turn of the caller's loop:
 //! [`handle_answer`](Prober::handle_answer) for everything that arrived, then [`handle_deadline`](Prober::handle_deadline) with a
 //! moment before which all arrivals have been handled, then [`poll_due`](Prober::poll_due) until `None`, each followed by
-//! [`handle_sent`](Prober::handle_sent) or [`handle_send_error`](Prober::handle_send_error); [`poll_event`](Prober::poll_event)
-//! at any time. Memory is bounded by series: a ring of the latest probes each.
+//! [`handle_sent`](Prober::handle_sent) or [`handle_send_error`](Prober::handle_send_error), then what somebody wants to
+//! [`launch`](Prober::launch), followed by the same; [`poll_event`](Prober::poll_event) at any time. Memory is bounded by series: a ring of the latest probes each.
 
 mod sending;
 mod settling;
@@ -66,13 +66,14 @@ pub struct Due {
 /// What a series needs to be probed.
 #[derive(Clone, Copy, Debug)]
 pub struct Admission {
-    /// Echo or SYN.
+    /// Echo, SYN or UDP.
     pub proto: Proto,
-    /// Interval, timeout, count.
+    /// Interval, timeout, count. With a count of 0 nothing is scheduled, and probes are [launched](Prober::launch).
     pub pace: Pace,
     /// The source of its RTTs when nothing goes wrong.
     pub stamp: StampSource,
-    /// How many probes to remember; raised to what the pace needs.
+    /// How many probes to remember; raised to what the pace needs. Of a series that is only launched, no more than these can be
+    /// under way at a time, and one that times out is settled when the ring comes around to it, so many launches later.
     pub memory: usize,
     /// How many unanswered probes hold back a series that sends as fast as answers come.
     pub window: u32,
@@ -299,20 +300,41 @@ impl Prober {
         self.counters
     }
 
-    /// The newest probe of a series among those of `candidates` whose initial sequence number satisfies `wanted`.
-    pub(super) fn find_syn(
-        &self,
-        series: SeriesId,
-        candidates: Stride,
-        wanted: impl Fn(u32) -> bool,
-    ) -> Option<ProbeSeq> {
-        self.series.get(series.index())?.find_syn(candidates, wanted)
+    /// Whether the probes of a series are launched one by one.
+    pub(super) fn is_launched(&self, series: SeriesId) -> bool {
+        self.series.get(series.index()).is_some_and(Progress::is_launched)
+    }
+
+    /// The newest SYN of a series among those of `candidates` with this initial sequence number.
+    pub(super) fn find_syn(&self, series: SeriesId, candidates: Stride, isn: u32) -> Option<ProbeSeq> {
+        let progress = self.series.get(series.index())?;
+        progress
+            .find_probe(candidates, |entry| entry.isn == isn)
+            .map(|entry| entry.seq)
+    }
+
+    /// The newest SYN among `candidates` that went at least as far as the one with this initial sequence number, if there is such a
+    /// one. All that are not launched go equally far.
+    pub(super) fn find_newest_syn(&self, series: SeriesId, candidates: Stride, isn: u32) -> Option<ProbeSeq> {
+        let progress = self.series.get(series.index())?;
+        let ttl = progress.find_probe(candidates, |entry| entry.isn == isn)?.ttl;
+        progress
+            .find_probe(candidates, |entry| entry.ttl >= ttl)
+            .map(|entry| entry.seq)
     }
 
     /// The newest of `candidates` if it awaits its answer.
     pub(super) fn find_waiting(&self, series: SeriesId, candidates: Stride) -> Option<ProbeSeq> {
-        self.find_syn(series, candidates, |_| true)
-            .filter(|&seq| is_waiting(&self.series, series, seq))
+        let newest = self.series.get(series.index())?.find_probe(candidates, |_| true)?;
+        newest.state.is_in_flight().then_some(newest.seq)
+    }
+
+    /// The UDP probe of a series that was sent with this checksum, if it awaits its answer.
+    pub(super) fn find_datagram(&self, series: SeriesId, checksum: u16) -> Option<ProbeSeq> {
+        let all = Stride { offset: 0, every: 1 };
+        let progress = self.series.get(series.index())?;
+        let sent = progress.find_probe(all, |entry| entry.isn == u32::from(checksum))?;
+        sent.state.is_in_flight().then_some(sent.seq)
     }
 
     fn handle_repeat(&mut self, series: SeriesId, entry: Entry, fate: Fate) {

@@ -54,13 +54,26 @@ impl Progress {
         }
     }
 
+    /// Whether its probes are launched one by one, and none is scheduled.
+    pub(super) fn is_launched(&self) -> bool {
+        self.admission.pace.count == Some(0)
+    }
+
+    /// Whether the answer to a probe may be an ICMP message, where that is an ordinary answer and not the exception.
+    pub(super) fn is_answered_by_icmp(&self) -> bool {
+        match self.admission.proto {
+            Proto::Icmp | Proto::Udp => true,
+            Proto::Tcp => self.is_launched(),
+        }
+    }
+
     /// Whether a probe awaits its answer.
     pub(super) fn is_waiting(&self, seq: ProbeSeq) -> bool {
         self.ring.get(seq).is_some_and(|entry| entry.state.is_in_flight())
     }
 
-    /// The newest probe among `candidates` whose initial sequence number satisfies `wanted`.
-    pub(super) fn find_syn(&self, candidates: Stride, wanted: impl Fn(u32) -> bool) -> Option<ProbeSeq> {
+    /// The newest probe among `candidates` that satisfies `wanted`.
+    pub(super) fn find_probe(&self, candidates: Stride, wanted: impl Fn(&Entry) -> bool) -> Option<&Entry> {
         let Stride { offset, every } = candidates;
         let sent = self.next_seq.get();
         let behind = (sent + every - 1 - offset) % every;
@@ -69,7 +82,7 @@ impl Progress {
         let step = usize::try_from(every).unwrap_or(usize::MAX);
         let seqs = (oldest..=newest).rev().step_by(step).map(ProbeSeq::new);
         let mut entries = seqs.filter_map(|seq| self.ring.get(seq)).take(MAX_SYN_SEARCH);
-        entries.find(|entry| wanted(entry.isn)).map(|entry| entry.seq)
+        entries.find(|entry| wanted(entry))
     }
 
     /// The probe after the one whose place the next probe takes.

@@ -13,8 +13,10 @@ pub(super) struct Entry {
     pub(super) seq: ProbeSeq,
     /// Just before the send call.
     pub(super) sent_at: Mono,
-    /// Initial sequence number of a SYN; zero for echo.
+    /// Initial sequence number of a SYN, checksum of a UDP datagram; zero for echo.
     pub(super) isn: u32,
+    /// TTL or hop limit of a launched probe, else 0.
+    pub(super) ttl: u8,
     /// The clock epoch of `sent_at`.
     pub(super) epoch: ClockEpoch,
     pub(super) state: State,

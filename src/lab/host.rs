@@ -90,15 +90,22 @@ impl Host {
             .ok_or(SendError::NoRoute)
     }
 
-    /// Puts the IP header before an echo request, which `write` writes, and gives the length of the packet.
-    pub(super) fn write_echo(&self, addrs: AddrPair, buf: &mut [u8], write: impl FnOnce(&mut [u8]) -> usize) -> usize {
+    /// Puts the IP header before an echo request, which `write` writes, and gives the length of the packet. Without a TTL it has that
+    /// of all packets.
+    pub(super) fn write_echo(
+        &self,
+        addrs: AddrPair,
+        ttl: Option<u8>,
+        buf: &mut [u8],
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> usize {
         let header = IpHeader {
             addrs,
             protocol: match addrs.family() {
                 Family::V4 => ip::ICMP,
                 Family::V6 => ip::ICMPV6,
             },
-            ttl: self.packet.ttl.unwrap_or(DEFAULT_TTL),
+            ttl: ttl.or(self.packet.ttl).unwrap_or(DEFAULT_TTL),
             tos: self.packet.traffic_class,
             flow_label: 0,
         };

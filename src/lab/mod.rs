@@ -28,4 +28,4 @@ pub use report::{Quantiles, Report, Scheduling};
 pub use session::{Ended, Session, SessionOptions};
 pub use simulator::Responder;
 pub use targets::{UnknownProbe, series_of};
-pub use world::{Noise, World, WorldOptions};
+pub use world::{Driver, Noise, World, WorldOptions};

@@ -12,6 +12,7 @@
 //! All randomness comes from one seed, so a run can be repeated to the bit. And the truth is known: with each answer the observer is
 //! told the round trip that the packet really made, to compare with the one that was measured.
 
+mod driver;
 mod options;
 mod turn;
 
@@ -20,11 +21,13 @@ use std::time::Duration;
 
 use rand::{Rng as _, RngExt as _};
 
+pub use self::driver::Driver;
+use self::driver::Watched;
 pub use self::options::WorldOptions;
 use super::host::{Host, receiver, write_reset};
 use super::targets::{UnknownProbe, series_of};
 use crate::clock::StepGuard;
-use crate::engine::{Admission, Codec, CookieKey, Ignored, Prober, SourcePorts};
+use crate::engine::{Admission, Codec, CookieKey, Ignored, Prober};
 use crate::outcome::{Event, SendError, StampSource};
 use crate::series::{Pace, Series};
 use crate::simnet::{Network, Topology, random};
@@ -85,14 +88,14 @@ impl World {
     pub fn new(topology: &Topology, seed: u64, options: WorldOptions) -> Self {
         let mut random = random::stream(seed, "the prober's host");
         let key = CookieKey::new([random.next_u64(), random.next_u64()]);
-        let ports = SourcePorts::new(options.source_ports(), options.flows);
+        let codec = Codec::new(key, IDENT, options.packet.clone(), options.source_ports());
         let host = Host::new(&topology.host.addresses, options.packet.clone(), options.receive_queue);
         Self {
             network: Network::new(topology, seed, Mono::default()),
             topology: topology.clone(),
             host,
             guard: StepGuard::default(),
-            codec: Codec::new(key, IDENT, options.packet.clone(), ports),
+            codec: codec.with_udp_ports(options.udp_source_ports()),
             prober: Prober::new(options.max_syn_rate),
             recorder: Recorder::new(),
             series: Vec::new(),
@@ -142,19 +145,29 @@ impl World {
             user_rtt: self.options.user_rtt,
         });
         self.series.push(series);
-        self.plan_wake();
+        self.plan_wake(None);
         id
     }
 
     /// Lets time pass up to `end`, without what happens at that moment itself. The observer is given each event as it happens, and
     /// with an answer the true round trip of its packet: from the moment a probe entered the network to that when its answer had
     /// reached this host.
-    pub fn run_until(&mut self, end: Mono, mut observer: impl FnMut(&Event, Option<Rtt>)) {
+    pub fn run_until(&mut self, end: Mono, observer: impl FnMut(&Event, Option<Rtt>)) {
+        self.run_until_with(end, &mut Watched(observer));
+    }
+
+    /// As [`run_until`](Self::run_until), with a driver that launches probes of series whose pace has a count of 0, and is told what
+    /// becomes of them. It may change between two calls.
+    pub fn run_until_with(&mut self, end: Mono, driver: &mut dyn Driver) {
+        if let Some(launch_at) = driver.next_launch() {
+            let launch_at = launch_at.max(self.now);
+            self.wake = Some(self.wake.map_or(launch_at, |wake| wake.min(launch_at)));
+        }
         while let Some(next) = self.next_moment().filter(|&at| at < end) {
             self.now = self.now.max(next);
             self.take_in();
             if self.next_turn().is_some_and(|at| at <= self.now) {
-                self.turn(&mut observer);
+                self.turn(driver);
             }
         }
         self.now = self.now.max(end);
@@ -172,7 +185,8 @@ impl World {
 
     /// Ends the run: reads what waits, and settles all that is left. What is not answered by now is lost, or unjudged where its
     /// timeout has not passed.
-    pub fn close(&mut self, mut observer: impl FnMut(&Event, Option<Rtt>)) {
+    pub fn close(&mut self, observer: impl FnMut(&Event, Option<Rtt>)) {
+        let mut observer = Watched(observer);
         self.turn(&mut observer);
         self.prober.close();
         self.tell(&mut observer, None);

@@ -37,7 +37,9 @@ impl Answers<'_> {
                 (ChannelKind::Icmp(_, IcmpAccess::Datagram), Some(from)) => {
                     self.codec.read_icmp(from, packet.bytes, Ident::Kernels, prober)
                 }
-                (ChannelKind::Icmp(..) | ChannelKind::Syn(_) | ChannelKind::Connect, _) => Err(Ignored::Foreign),
+                (ChannelKind::Icmp(..) | ChannelKind::Syn(_) | ChannelKind::Udp(_) | ChannelKind::Connect, _) => {
+                    Err(Ignored::Foreign)
+                }
             };
             let arrival = Arrival {
                 at: now.mono,
@@ -62,8 +64,8 @@ impl Answers<'_> {
         let arrival = Arrival {
             at: now.mono,
             epoch,
-            measured: Measured::User,
-            ttl: None,
+            measured: Measured::Stamps { rx: queued.rx_stamp },
+            ttl: queued.ttl,
             bytes: 0,
             from: None,
             told: None,
@@ -71,7 +73,7 @@ impl Answers<'_> {
         let read = queued
             .error
             .ok_or(Ignored::Offender)
-            .and_then(|error| self.codec.read_queued_error(error, queued.message));
+            .and_then(|error| self.codec.read_queued_error(error, queued.to, queued.message, prober));
         self.deliver(read, arrival, prober);
     }
 
@@ -84,9 +86,17 @@ impl Answers<'_> {
                 answer,
                 ttl,
                 bytes,
+                from,
+                told,
             }) => {
-                let ttl = ttl.or(arrival.ttl);
-                prober.handle_answer(series, seq, answer, Arrival { ttl, bytes, ..arrival });
+                let arrival = Arrival {
+                    ttl: ttl.or(arrival.ttl),
+                    bytes,
+                    from,
+                    told,
+                    ..arrival
+                };
+                prober.handle_answer(series, seq, answer, arrival);
             }
             Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
         }

@@ -1,8 +1,8 @@
 //! One way out and back: the sockets of one protocol and family, their batches, and the stamps on their way.
 
-use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{io, mem};
 
 use super::tap::Tap;
 use super::tx_ids::TxIds;
@@ -23,6 +23,21 @@ pub(super) struct Channel {
     errors: RecvBatch,
     tx_ids: TxIds,
     drops: u32,
+    ttl_by: TtlBy,
+    /// What a trace has set on the socket, where TTLs are set there.
+    socket_ttl: Option<u8>,
+}
+
+/// How a probe gets a TTL of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TtlBy {
+    /// Packets are sent with their IP header, and have it.
+    Header,
+    /// By a control message.
+    Message,
+    /// By an option of the socket, probe by probe: datagram ICMPv6 sockets ignore control messages before Linux 5.18. The TTL is that of
+    /// all other probes; `None` is the host's default.
+    Socket(Option<u8>),
 }
 
 /// An ICMP error from the error queue of a datagram socket, where no other way leads to it.
@@ -30,11 +45,23 @@ pub(super) struct QueuedError<'a> {
     /// `None` where the kernel did not say who sent it.
     pub(super) error: Option<crate::outcome::Unreachable>,
     pub(super) message: &'a [u8],
+    /// Where the message had been sent to.
+    pub(super) to: Option<IpAddr>,
+    /// When the error arrived.
+    pub(super) rx_stamp: Option<Wall>,
+    /// TTL or hop limit that it arrived with.
+    pub(super) ttl: Option<u8>,
 }
 
 impl Channel {
     /// Takes over opened sockets. Packets of up to `packet_bytes` bytes go out.
-    pub(super) fn new(proto: Proto, sender: OwnedFd, receiver: Option<(OwnedFd, Tap)>, packet_bytes: usize) -> Self {
+    pub(super) fn new(
+        proto: Proto,
+        sender: OwnedFd,
+        receiver: Option<(OwnedFd, Tap)>,
+        packet_bytes: usize,
+        ttl_by: TtlBy,
+    ) -> Self {
         Self {
             proto,
             sender,
@@ -45,6 +72,8 @@ impl Channel {
             errors: RecvBatch::new(BATCH, packet_bytes.max(RECEIVED_BYTES)),
             tx_ids: TxIds::new(),
             drops: 0,
+            ttl_by,
+            socket_ttl: None,
         }
     }
 
@@ -55,14 +84,16 @@ impl Channel {
 
     /// Adds the packet of a probe, which `fill` writes, to the next batch. The batch must not be full.
     pub(super) fn push(&mut self, due: Due, to: SocketAddr, fill: impl FnOnce(&mut [u8]) -> usize) {
-        if self.outgoing.push(to, fill) == Pushed::Queued {
+        let ttl = due.ttl.filter(|_| self.ttl_by == TtlBy::Message);
+        if self.outgoing.push_with_ttl(to, ttl, fill) == Pushed::Queued {
             self.due.push(due);
         }
     }
 
     /// Whether the next batch must be sent before another packet fits.
     pub(super) fn is_full(&self) -> bool {
-        self.outgoing.is_full()
+        let is_alone = matches!(self.ttl_by, TtlBy::Socket(_)) && self.due.last().is_some_and(|due| due.ttl.is_some());
+        self.outgoing.is_full() || is_alone
     }
 
     /// Sends the batch and tells the prober what became of each packet. `called_at` is a wall time just before this call.
@@ -72,14 +103,15 @@ impl Channel {
         prober: &mut Prober,
         mut queued: impl FnMut(&mut Prober, QueuedError<'_>),
     ) {
-        if let Err(error) = self.open_tap() {
-            // Answers could not be heard, so the probes are not sent.
+        if let Err(error) = self.prepare() {
+            // Answers could not be heard or would come from elsewhere, so the probes are not sent.
             let error = error
                 .raw_os_error()
                 .map_or(SendError::Denied, sys::send_error_from_errno);
             self.due.drain(..).for_each(|due| prober.handle_send_error(due, error));
             self.outgoing.clear();
         }
+        let mut doubted = false;
         while self.outgoing.unsent() > 0 {
             let first = self.outgoing.cursor();
             let progress = self.outgoing.send(self.sender.as_fd());
@@ -87,26 +119,44 @@ impl Channel {
                 self.tx_ids.push(due.series, due.seq, called_at);
                 prober.handle_sent(due);
             }
-            let Some(errno) = progress.failed else { continue };
+            let Some(errno) = progress.failed else {
+                doubted &= progress.sent == 0;
+                continue;
+            };
             // The stamps of what was sent so far must be read under the numbers they were sent with.
             let found = self.read_errors(prober, &mut queued);
             self.tx_ids.restart();
             // It can only fail where setting the same option at the start would have.
             let _ = options::restart_tx_counter(self.sender.as_fd());
-            // Where an ICMP error was queued, the failure was its errno and about an earlier packet; reading it has cleared it.
-            if found == Found::StampsOnly {
+            let is_about_this = match found {
+                // The failure was the errno of an ICMP error about an earlier packet; reading it has cleared it.
+                Found::IcmpErrors => progress.tries >= MOST_TRIES,
+                // It may still be one: the kernel raises an error after it has queued it, and even where the queue had no room for it
+                // (ping_err, raw_err). But it raises it only once.
+                Found::StampsOnly => sys::uses_tx_number(errno) || mem::replace(&mut doubted, true),
+            };
+            if is_about_this {
                 prober.handle_send_error(self.due[first], sys::send_error_from_errno(errno));
                 self.outgoing.skip_one();
+                doubted = false;
             }
         }
         self.outgoing.clear();
         self.due.clear();
     }
 
-    fn open_tap(&mut self) -> io::Result<()> {
+    /// Makes the sockets ready for the batch.
+    fn prepare(&mut self) -> io::Result<()> {
+        let Some(first) = self.due.first() else { return Ok(()) };
+        if let TtlBy::Socket(default) = self.ttl_by
+            && self.socket_ttl != first.ttl
+        {
+            options::set_hop_limit(self.sender.as_fd(), first.ttl.or(default))?;
+            self.socket_ttl = first.ttl;
+        }
         match &mut self.receiver {
-            Some((fd, tap)) if self.outgoing.unsent() > 0 => tap.open(fd.as_fd()),
-            Some(_) | None => Ok(()),
+            Some((fd, tap)) => tap.open(fd.as_fd()),
+            None => Ok(()),
         }
     }
 
@@ -132,7 +182,10 @@ impl Channel {
     /// Empties the error queue: send stamps to the prober, ICMP errors to `queued`.
     fn read_errors(&mut self, prober: &mut Prober, mut queued: impl FnMut(&mut Prober, QueuedError<'_>)) -> Found {
         let mut found = Found::StampsOnly;
-        while let Ok(read @ 1..) = self.errors.recv(self.sender.as_fd(), Queue::Errors) {
+        for _ in 0..MOST_ROUNDS {
+            let Ok(read @ 1..) = self.errors.recv(self.sender.as_fd(), Queue::Errors) else {
+                break;
+            };
             for message in self.errors.iter() {
                 if let Some(stamp) = message.tx_stamp
                     && let Some((series, seq)) = self.tx_ids.take(stamp.id, stamp.at)
@@ -151,6 +204,9 @@ impl Channel {
                     QueuedError {
                         error,
                         message: message.bytes,
+                        to: message.from.map(|to| to.ip()),
+                        rx_stamp: message.rx_stamp,
+                        ttl: message.ttl,
                     },
                 );
             }
@@ -191,5 +247,14 @@ const RECEIVED_BYTES: usize = 1_024;
 /// Raw IPv4 sockets deliver the IP header as well: 15 words at most (RFC 791, section 3.1).
 const LONGEST_IP_HEADER: usize = 60;
 
+/// Batches that empty any error queue. A flood of errors can't keep this from ending.
+const MOST_ROUNDS: usize = 1024;
+
+/// How often a packet is tried while errors about others come in between.
+const MOST_TRIES: u32 = 16;
+
 /// Errors of earlier sends that may be in the way of one receive call.
 const MAX_PENDING_ERRORS: usize = 4;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use crate::sys::FilterInstruction;
 use crate::wire::{Family, ip};
 
-/// Source ports of our SYNs lie in one aligned block, so that a filter needs one comparison.
+/// Source ports of our SYNs and UDP datagrams lie in one aligned block, so that a filter needs one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PortBlock {
     pub(super) base: u16,
@@ -28,8 +28,8 @@ pub(super) fn tcp_answers(family: Family, block: PortBlock) -> Vec<FilterInstruc
     }
 }
 
-/// Echo replies with our identifier, and ICMP errors that quote an echo with our identifier or a segment from the block. For raw sockets:
-/// packets begin at the IPv4 header, or at the ICMPv6 header.
+/// Echo replies with our identifier, and ICMP errors that quote an echo with our identifier, or TCP or UDP from the block. For raw
+/// sockets: packets begin at the IPv4 header, or at the ICMPv6 header.
 pub(super) fn icmp_answers(family: Family, ident: u16, block: PortBlock) -> Vec<FilterInstruction> {
     let ident = [if_eq(ident, 1, 0), DROP, PASS];
     let block = [and(block.mask), if_eq(block.base, 1, 0), DROP, PASS];
@@ -53,7 +53,9 @@ pub(super) fn icmp_answers(family: Family, ident: u16, block: PortBlock) -> Vec<
             ],
             &[if_eq(ip::ICMP.into(), 0, 4), load_half_at_x(4)],
             &ident,
-            &[if_eq(ip::TCP.into(), 1, 0), DROP, load_half_at_x(0)],
+            // TCP and UDP alike begin with the source port.
+            &[if_eq(ip::TCP.into(), 2, 0), if_eq(ip::UDP.into(), 1, 0), DROP],
+            &[load_half_at_x(0)],
             &block,
         ]
         .concat(),
@@ -65,10 +67,30 @@ pub(super) fn icmp_answers(family: Family, ident: u16, block: PortBlock) -> Vec<
             &[load_byte(8 + 6)],
             &[if_eq(ip::ICMPV6.into(), 0, 4), load_half(48 + 4)],
             &ident,
-            &[if_eq(ip::TCP.into(), 1, 0), PASS, load_half(48)],
+            &[if_eq(ip::TCP.into(), 2, 0), if_eq(ip::UDP.into(), 1, 0), PASS],
+            &[load_half(48)],
             &block,
         ]
         .concat(),
+    }
+}
+
+/// Echo replies with our identifier, and all ICMP errors: a NAT on the way may have rewritten what a router behind it quotes. Packets as
+/// in [`icmp_answers`].
+pub(super) fn icmp_answers_of_any_quote(family: Family, ident: u16) -> Vec<FilterInstruction> {
+    let ident = [if_eq(ident, 1, 0), DROP, PASS];
+    match family {
+        Family::V4 => {
+            let reply = [
+                load_header_length(0),
+                load_byte_at_x(0),
+                if_eq(0, 1, 0),
+                PASS,
+                load_half_at_x(4),
+            ];
+            [&reply[..], &ident].concat()
+        }
+        Family::V6 => [&[load_byte(0), if_eq(129, 1, 0), PASS, load_half(4)][..], &ident].concat(),
     }
 }
 

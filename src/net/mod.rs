@@ -8,6 +8,7 @@
 //! |---|---|---|---|
 //! | echo | raw ICMP socket behind a filter | datagram ICMP socket | kernel, both ways |
 //! | SYN | raw socket; the port is reserved, the kernel's RST ends the handshake | one `connect()` per probe | kernel; the kernel's handshake time |
+//! | SYN with a TTL, UDP | raw socket; the port is reserved, answers are ICMP or as above | refused, with the fix | kernel |
 //!
 //! [`run_portable`] does the same with `surge-ping` and tokio, and stamps of user space. Names are looked up in [`resolve`].
 //! Decisions about probes are made in [`engine`](crate::engine), system calls in [`sys`](crate::sys).
@@ -35,5 +36,5 @@ pub use native::{Capacity, Native, RunError};
 pub use open::OpenError;
 pub use portable::{PortableError, PortableOptions, is_available as is_portable_available, run as run_portable};
 pub use sockets::{Needs, Privilege};
-pub use start::{NativeOptions, Prepared, StartError, prepare};
+pub use start::{NativeOptions, PortUse, Prepared, StartError, prepare};
 pub use warm_up::has_kernel_stamps;

@@ -1,7 +1,7 @@
 //! The packet thread of Linux: one loop over all sockets of a run.
 //!
 //! A turn of the loop: read what has arrived, time out what has not, send what is due, tell the sink, then sleep until the next
-//! deadline or packet. Reading comes before timing out, and only what was due before the reading began is timed out: a process that was
+//! deadline or packet. What is due is what the schedule says, and what the [`Launcher`](crate::engine::Launcher) of the sink asks for beside it. Reading comes before timing out, and only what was due before the reading began is timed out: a process that was
 //! stopped for a second finds its answers in the queue, with the kernel's stamps on them, and loses none.
 
 mod sending;
@@ -110,7 +110,7 @@ impl<S: Sink> Native<S> {
         // The default slack of 50 us would be added to every send time. A kernel that refuses only costs accuracy of the schedule.
         let _ = sys::process::set_timer_slack(Duration::from_nanos(1));
         let mut readiness = Readiness::Unknown;
-        while self.handle_commands() == Course::GoOn && !(self.sealed && self.prober.is_finished()) {
+        while self.handle_commands() == Course::GoOn && !self.is_over() {
             let turn = self.read_clock();
             let timeout_due = self.prober.next_timeout().is_some_and(|at| at <= turn.mono);
             if timeout_due {
@@ -133,6 +133,12 @@ impl<S: Sink> Native<S> {
         self.prober.close();
         self.tell();
         Ok(self.finish(end))
+    }
+
+    /// Whether no more series will come, no more probes be sent, and all that were are judged.
+    fn is_over(&mut self) -> bool {
+        let will_launch = !self.stopped && self.sink.launcher().is_some_and(|launcher| !launcher.is_done());
+        self.sealed && self.prober.is_finished() && !will_launch
     }
 
     fn finish(mut self, end: Reading) -> Finished<S> {
@@ -196,7 +202,7 @@ impl<S: Sink> Native<S> {
             }
         };
         let stamp = match kind {
-            ChannelKind::Icmp(..) | ChannelKind::Syn(_) => StampSource::Kernel,
+            ChannelKind::Icmp(..) | ChannelKind::Syn(_) | ChannelKind::Udp(_) => StampSource::Kernel,
             ChannelKind::Connect => StampSource::TcpInfo,
         };
         let now = self.read_clock();

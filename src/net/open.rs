@@ -30,6 +30,15 @@ pub enum OpenError {
         /// The path of this program.
         program: String,
     },
+    /// A trace by TCP or UDP without the capability.
+    #[error(
+        "traces by TCP and UDP need raw sockets (CAP_NET_RAW); fix: {}, or trace by ICMP",
+        grant(program)
+    )]
+    RawTrace {
+        /// The path of this program.
+        program: String,
+    },
     /// Anything else.
     #[error("cannot open {what}: {source}")]
     Socket {
@@ -62,6 +71,8 @@ pub(super) struct Settings<'a> {
     pub(super) receive_buffer: usize,
     pub(super) ident: u16,
     pub(super) block: PortBlock,
+    /// Whether ICMP errors about probes of others are let in too.
+    pub(super) any_quote: bool,
 }
 
 /// A raw ICMP socket of a family, behind its filters.
@@ -80,10 +91,12 @@ pub(super) fn raw_icmp(family: Family, settings: &Settings<'_>) -> Result<Stampe
         ask_for_hop_limit(fd, family)?;
         // Between socket() and the filter anything may have come in: empty the queue before the real filter opens it.
         options::drain(fd)?;
-        options::attach_filter(
-            fd,
-            &filter::icmp_answers(wire_family(family), settings.ident, settings.block),
-        )?;
+        let filter = if settings.any_quote {
+            filter::icmp_answers_of_any_quote(wire_family(family), settings.ident)
+        } else {
+            filter::icmp_answers(wire_family(family), settings.ident, settings.block)
+        };
+        options::attach_filter(fd, &filter)?;
         Ok(buffer)
     })()
     .map(|buffer| StampedSocket {
@@ -153,8 +166,8 @@ fn prepare_sender(socket: &Socket, family: Family, settings: &Settings<'_>) -> i
 }
 
 /// Sends whole packets of a family, IP header included; receives nothing.
-pub(super) fn syn_sender(family: Family, settings: &Settings<'_>) -> Result<OwnedFd, OpenError> {
-    let failed = |source| OpenError::new("raw socket for SYNs", source);
+pub(super) fn packet_sender(family: Family, settings: &Settings<'_>) -> Result<OwnedFd, OpenError> {
+    let failed = |source| OpenError::new("raw socket for whole packets", source);
     let domain = match family {
         Family::V4 => Domain::IPV4,
         Family::V6 => Domain::IPV6,

@@ -8,6 +8,8 @@
 //! has any must be *known*: if the query for IPv4 fails, the name fails, since otherwise a flaky server would switch
 //! what is measured. Addresses come sorted, so that two runs agree on the order of their series.
 
+mod reverse;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
@@ -27,6 +29,7 @@ use hickory_resolver::{Hosts, Resolver, TokioResolver};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+pub use self::reverse::ReverseNames;
 use crate::config::Family;
 
 /// One address of a name.

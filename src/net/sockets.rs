@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use super::channel::Channel;
+use super::channel::{Channel, TtlBy};
 use super::connect::Connector;
 use super::filter::PortBlock;
 use super::lack::Lack;
@@ -26,6 +26,8 @@ pub(super) enum ChannelKind {
     Icmp(Family, IcmpAccess),
     /// SYNs made here.
     Syn(Family),
+    /// UDP datagrams made here.
+    Udp(Family),
     /// Connections made by the kernel.
     Connect,
 }
@@ -54,7 +56,7 @@ pub enum Privilege {
 /// The sockets of a run, opened as series need them.
 pub(super) struct Sockets {
     plan: SocketPlan,
-    /// SYN and ICMP, each over IPv4 and IPv6, in the order in which they are read.
+    /// SYN, UDP and ICMP, each over IPv4 and IPv6, in the order in which they are read.
     channels: [Option<(ChannelKind, Channel)>; CHANNELS],
     connector: Option<Connector>,
     /// Why a channel can't be opened, so that it is tried once.
@@ -69,8 +71,10 @@ pub(super) struct SocketPlan {
     pub(super) packet: PacketOptions,
     pub(super) receive_buffer: usize,
     pub(super) ident: u16,
-    /// Source ports for SYNs; none where raw sockets are not permitted.
+    /// Source ports for SYNs and UDP; none where raw sockets are not permitted.
     pub(super) ports: Option<Reservation>,
+    /// Whether ICMP errors may quote probes with other identifiers or ports than they left with.
+    pub(super) any_quote: bool,
 }
 
 impl Sockets {
@@ -144,7 +148,11 @@ impl Sockets {
         let (socket, access) = opened?;
         let bytes = icmp::ECHO_HEADER_LEN + usize::from(self.plan.packet.payload_bytes.max(DEFAULT_PAYLOAD_BYTES));
         self.note_buffer(&socket);
-        let channel = Channel::new(Proto::Icmp, socket.fd, None, bytes);
+        let ttl_by = match (family, access) {
+            (Family::V6, IcmpAccess::Datagram) => TtlBy::Socket(self.plan.packet.ttl),
+            (Family::V4 | Family::V6, _) => TtlBy::Message,
+        };
+        let channel = Channel::new(Proto::Icmp, socket.fd, None, bytes, ttl_by);
         Ok((ChannelKind::Icmp(family, access), channel))
     }
 
@@ -153,7 +161,7 @@ impl Sockets {
         self.try_open(Proto::Icmp, family)?;
         let settings = self.plan.settings();
         let receiver = open::syn_receiver(family, &settings)?;
-        let sender = open::syn_sender(family, &settings)?;
+        let sender = open::packet_sender(family, &settings)?;
         self.note_buffer(&receiver);
         let interface = self
             .plan
@@ -167,13 +175,23 @@ impl Sockets {
             sender,
             Some((receiver.fd, tap)),
             ip::V6_HEADER_LEN + tcp::SYN_LEN,
+            TtlBy::Header,
         );
         Ok((ChannelKind::Syn(family), channel))
     }
 
-    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "yet to be written")]
-    fn open_udp(&mut self, _family: Family) -> Result<(ChannelKind, Channel), OpenError> {
-        Err(OpenError::connector(io::ErrorKind::Unsupported.into()))
+    fn open_udp(&mut self, family: Family) -> Result<(ChannelKind, Channel), OpenError> {
+        if self.plan.ports.is_none() {
+            let program = open::program();
+            return Err(OpenError::RawTrace { program });
+        }
+        // All answers are ICMP, and arrive there.
+        self.try_open(Proto::Icmp, family)?;
+        let sender = open::packet_sender(family, &self.plan.settings())?;
+        let longest_payload = usize::from(self.plan.packet.payload_bytes.max(DEFAULT_PAYLOAD_BYTES));
+        let bytes = ip::V6_HEADER_LEN + UDP_HEADER_LEN + longest_payload;
+        let channel = Channel::new(Proto::Udp, sender, None, bytes, TtlBy::Header);
+        Ok((ChannelKind::Udp(family), channel))
     }
 
     /// A small receive buffer is only worth a word where it turns out to be too small.
@@ -200,6 +218,7 @@ impl Sockets {
         let place = match kind {
             ChannelKind::Icmp(family, _) => place(Proto::Icmp, family),
             ChannelKind::Syn(family) => place(Proto::Tcp, family),
+            ChannelKind::Udp(family) => place(Proto::Udp, family),
             ChannelKind::Connect => return None,
         };
         self.channels[place].as_mut().map(|(_, channel)| channel)
@@ -250,12 +269,13 @@ impl SocketPlan {
             receive_buffer: self.receive_buffer,
             ident: self.ident,
             block: self.ports.as_ref().map_or(PortBlock::NONE, |ports| ports.block),
+            any_quote: self.any_quote,
         }
     }
 }
 
-/// Where the channel of a protocol and family is kept, and when its turn is: the send stamp of a SYN comes by the channel for TCP, an
-/// ICMP error about it by that for ICMP, and must find the stamp read.
+/// Where the channel of a protocol and family is kept, and when its turn is: the send stamp of a SYN or a UDP datagram comes by its own
+/// channel, an ICMP error about it by that for ICMP, and must find the stamp read.
 const fn place(proto: Proto, family: Family) -> usize {
     match (proto, family) {
         (Proto::Tcp, Family::V4) => 0,
@@ -267,18 +287,22 @@ const fn place(proto: Proto, family: Family) -> usize {
     }
 }
 
+/// RFC 768.
+const UDP_HEADER_LEN: usize = 8;
+
 /// Three protocols, two families.
 const CHANNELS: usize = 6;
 
-/// Why raw sockets can't be used for SYNs, if they can't.
+/// Why raw sockets can't be used for whole packets, if they can't.
 pub(super) fn raw_permission(packet: &PacketOptions) -> Result<(), OpenError> {
     let settings = Settings {
         packet,
         receive_buffer: 0,
         ident: 0,
         block: PortBlock::NONE,
+        any_quote: false,
     };
-    open::syn_sender(Family::V4, &settings).map(drop)
+    open::packet_sender(Family::V4, &settings).map(drop)
 }
 
 /// A failure to make an epoll descriptor, in words.

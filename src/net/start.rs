@@ -7,7 +7,7 @@ use super::control::{Inbox, Sink};
 use super::lack::{Lack, advice};
 use super::native::{Capacity, Native, Parts};
 use super::open::{self, OpenError};
-use super::reserve::{Reservation, reserve};
+use super::reserve::{Demand, Reservation, reserve};
 use super::sockets::{Needs, Privilege, SocketPlan, Sockets, raw_permission};
 use super::warm_up::warm_up;
 use crate::clock::SystemClock;
@@ -33,6 +33,8 @@ pub struct NativeOptions {
     pub flows: u16,
     /// The shortest interval between two SYNs of one series.
     pub interval: Duration,
+    /// Where SYNs and UDP datagrams leave from.
+    pub source_ports: PortUse,
     /// Probes due within this time of each other may leave together, and their answers be read together.
     pub slot: Duration,
     /// SYNs a second of the whole run.
@@ -41,6 +43,17 @@ pub struct NativeOptions {
     pub receive_buffer: usize,
     /// How much to remember.
     pub capacity: Capacity,
+}
+
+/// How a flow uses source ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortUse {
+    /// In turn, so that each rests between two SYNs. Where raw sockets are not permitted, the kernel chooses.
+    #[default]
+    Rotating,
+    /// One for all probes, as traces need it: then all take one path, and an ICMP error may quote another port that a NAT has put
+    /// there. Only raw sockets do this.
+    Constant,
 }
 
 /// A run that is ready, and what its user should know of the way it measures.
@@ -64,8 +77,8 @@ pub enum StartError {
     /// The system gave no random numbers, without which answers could be forged.
     #[error("cannot draw random numbers: {0}")]
     Random(getrandom::Error),
-    /// No source ports for SYNs.
-    #[error("cannot reserve source ports for SYNs: {0}; check net.ipv4.ip_local_port_range and the open-file limit")]
+    /// No source ports.
+    #[error("cannot reserve source ports: {0}; check net.ipv4.ip_local_port_range and the open-file limit")]
     Ports(std::io::Error),
 }
 
@@ -74,6 +87,11 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`], where the run could measure nothing.
 pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Result<Prepared<S>, StartError> {
+    let (ports, lacks_raw_tcp) = match raw_ports(&options)? {
+        RawPorts::Reserved(ports) => (Some(ports), false),
+        RawPorts::NotNeeded => (None, false),
+        RawPorts::NotPermitted => (None, options.privilege == Privilege::Auto),
+    };
     let NativeOptions {
         clock,
         privilege,
@@ -81,41 +99,30 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         needs,
         families,
         flows,
-        interval,
+        source_ports: source_port_use,
         slot,
         max_syn_rate,
         receive_buffer,
         capacity,
+        ..
     } = options;
-    let mut lacks_raw_tcp = false;
-    let ports = if needs.tcp {
-        // One socket holds one port, and one carries each connection attempt. With fewer files allowed, ports rest for less.
-        let _ = sys::process::raise_open_files_limit();
-        let permission = raw_permission(&packet);
-        lacks_raw_tcp = privilege == Privilege::Auto && matches!(permission, Err(OpenError::Raw { .. }));
-        if lacks_raw_tcp || privilege == Privilege::Unprivileged {
-            None
-        } else {
-            permission?;
-            Some(syn_ports(flows, interval)?)
-        }
-    } else {
-        None
-    };
-    let source_ports = SourcePorts::new(ports.as_ref().map(|held| held.ports.clone()).unwrap_or_default(), flows);
+    let held = ports.as_ref().map(|held| held.ports.clone()).unwrap_or_default();
+    let source_ports = SourcePorts::new(held, flows);
     let ident = u16::try_from(random()? >> 48).unwrap_or_default();
     let codec = Codec::new(
         CookieKey::new([random()?, random()?]),
         ident,
         packet.clone(),
-        source_ports,
-    );
+        source_ports.clone(),
+    )
+    .with_udp_ports(source_ports);
     let mut sockets = Sockets::new(SocketPlan {
         privilege,
         packet: packet.clone(),
         receive_buffer,
         ident,
         ports,
+        any_quote: source_port_use == PortUse::Constant,
     });
     // Without arrival stamps the first answers would have no RTT; that the kernel can't stamp at all shows by and by.
     let _ = warm_up();
@@ -156,11 +163,55 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
     })
 }
 
-/// Ports to send SYNs from.
-fn syn_ports(flows: u16, interval: Duration) -> Result<Reservation, StartError> {
-    let wanted = SourcePorts::wanted(interval)
-        .saturating_mul(flows.into())
-        .min(MAX_PORTS);
+/// Ports to send whole packets from.
+enum RawPorts {
+    Reserved(Reservation),
+    NotNeeded,
+    /// The kernel must connect instead.
+    NotPermitted,
+}
+
+fn raw_ports(options: &NativeOptions) -> Result<RawPorts, StartError> {
+    let needs = options.needs;
+    if !needs.tcp && !needs.udp {
+        return Ok(RawPorts::NotNeeded);
+    }
+    // One socket holds one port, and one carries each connection attempt. With fewer files allowed, ports rest for less.
+    let _ = sys::process::raise_open_files_limit();
+    let permission = match options.privilege {
+        Privilege::Unprivileged => Err(OpenError::Raw {
+            program: open::program(),
+        }),
+        Privilege::Auto | Privilege::Raw => raw_permission(&options.packet),
+    };
+    match permission {
+        Ok(()) => Ok(RawPorts::Reserved(reserve_ports(options)?)),
+        Err(OpenError::Raw { program }) if needs.udp || options.source_ports == PortUse::Constant => {
+            Err(OpenError::RawTrace { program }.into())
+        }
+        Err(OpenError::Raw { .. }) if options.privilege != Privilege::Raw => Ok(RawPorts::NotPermitted),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn reserve_ports(options: &NativeOptions) -> Result<Reservation, StartError> {
+    let flows = usize::from(options.flows);
+    let (wanted, least) = match options.source_ports {
+        PortUse::Constant => (flows, flows),
+        PortUse::Rotating => {
+            let wanted = SourcePorts::wanted(options.interval)
+                .saturating_mul(flows)
+                .min(MAX_PORTS);
+            // Fewer ports than wanted only make each rest for less.
+            (wanted, (wanted * 3 / 4).max(flows))
+        }
+    };
+    let demand = Demand {
+        wanted,
+        least,
+        tcp: options.needs.tcp,
+        udp: options.needs.udp,
+    };
     let mut seed = random()?;
     let next = || {
         seed = seed
@@ -168,8 +219,8 @@ fn syn_ports(flows: u16, interval: Duration) -> Result<Reservation, StartError> 
             .wrapping_add(1_442_695_040_888_963_407);
         u32::try_from(seed >> 33).unwrap_or_default()
     };
-    let reserved = reserve(wanted, next).map_err(StartError::Ports)?;
-    if reserved.ports.len() < usize::from(flows) {
+    let reserved = reserve(demand, next).map_err(StartError::Ports)?;
+    if reserved.ports.len() < flows {
         return Err(StartError::Ports(std::io::ErrorKind::AddrInUse.into()));
     }
     Ok(reserved)
@@ -181,9 +232,13 @@ fn random() -> Result<u64, StartError> {
 
 impl Needs {
     fn protos(self) -> impl Iterator<Item = Proto> {
-        [self.icmp.then_some(Proto::Icmp), self.tcp.then_some(Proto::Tcp)]
-            .into_iter()
-            .flatten()
+        [
+            self.icmp.then_some(Proto::Icmp),
+            self.tcp.then_some(Proto::Tcp),
+            self.udp.then_some(Proto::Udp),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 

@@ -13,7 +13,7 @@ use super::style::{Charset, Style};
 use super::text::{address, clean, decimals, millis, millis_of_micros, prefix, squeeze, width};
 use super::verdict::{Tone, Verdict};
 use super::window::WindowReport;
-use crate::series::Endpoint;
+use crate::series::{Endpoint, Series};
 use crate::stats::{RttSummary, Summary};
 
 /// A heading and the rows under it, as lines without newlines.
@@ -268,14 +268,14 @@ fn names_are_ambiguous(reports: &[&WindowReport<'_>]) -> bool {
 }
 
 /// `reports` with all rows of a backend together, its addresses in the order given, ICMP before TCP.
-pub(super) fn in_reading_order<'r, 'a>(reports: &'r [WindowReport<'a>]) -> Vec<&'r WindowReport<'a>> {
+pub(super) fn in_reading_order<'a, R>(reports: &[R], series: impl Fn(&R) -> &'a Series) -> Vec<&R> {
     let mut targets: HashMap<&str, usize> = HashMap::new();
     let mut addresses: HashMap<(&str, IpAddr), usize> = HashMap::new();
     let mut keyed: Vec<_> = reports
         .iter()
         .enumerate()
         .map(|(index, report)| {
-            let series = report.series;
+            let series = series(report);
             let target = *targets.entry(&series.target).or_insert(index);
             let address = *addresses.entry((&series.target, series.address)).or_insert(index);
             ((target, address, series.endpoint, series.flow), report)

@@ -9,6 +9,7 @@ mod escape;
 mod lifecycle;
 mod number;
 mod probe;
+mod trace;
 mod window;
 
 use jiff::Timestamp;
@@ -16,11 +17,14 @@ use serde::Serialize;
 
 pub use self::lifecycle::{Notice, NoticeKind, Resolve, Severity};
 use self::probe::ProbeBody;
+use self::trace::{PathChangeBody, TraceBody};
 use self::window::WindowBody;
 use super::identity::RunIdentity;
+use super::trace::TraceReport;
 use super::window::WindowReport;
 use crate::outcome::Event;
 use crate::series::Series;
+use crate::sweep::PathChange;
 use crate::units::Wall;
 
 /// The name and version of the schema, as every line carries it.
@@ -63,6 +67,16 @@ impl JsonLines {
     pub fn probe(&mut self, at: Wall, series: &Series, event: &Event) -> Option<&[u8]> {
         let body = ProbeBody::new(series, event)?;
         Some(self.encode(at, &body))
+    }
+
+    /// The `trace` line of what is known of a path at `at`.
+    pub fn trace(&mut self, at: Wall, report: &TraceReport<'_>) -> &[u8] {
+        self.encode(at, &TraceBody::new(report))
+    }
+
+    /// The `path_change` line of the path of `series`, which took another course at `at`.
+    pub fn path_change(&mut self, at: Wall, series: &Series, change: &PathChange) -> &[u8] {
+        self.encode(at, &PathChangeBody::new(series, change))
     }
 
     /// The line of `body`, which speaks of the moment `at`.

@@ -1,8 +1,10 @@
-//! The table of a running measurement, redrawn in place.
+//! The tables of a running measurement, redrawn in place.
 //!
 //! A frame is a pure function of the figures and the terminal: it goes up over the frame before it, overwrites it line by line, and
 //! clears what is left of it. A frame never fills the last line of the terminal, because the newline there would scroll the
 //! beginning of the frame out of reach of the next one.
+
+mod paths;
 
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchron
 use super::grid::{Grid, count_targets, in_reading_order};
 use super::style::Style;
 use super::text::prefix;
+use super::trace::{TraceReport, TraceTextOptions};
 use super::verdict::Verdict;
 use super::window::WindowReport;
 
@@ -66,6 +69,31 @@ pub fn frame(
         },
         style,
     );
+    redrawn(&lines, usable, previous_height)
+}
+
+/// Draws paths over the frame before, which was `previous_height` lines high (0 for the first).
+///
+/// All paths stand in reading order while they fit, each as in [`trace_text`](super::trace_text). On a terminal too small for that,
+/// the worst come first and the rest is counted. Names are cut to the terminal, whatever `options` say.
+#[must_use]
+pub fn trace_frame(
+    reports: &[TraceReport<'_>],
+    screen: Screen,
+    previous_height: u16,
+    style: Style,
+    options: TraceTextOptions,
+) -> Frame {
+    let usable = screen.lines.saturating_sub(1);
+    let screen = Screen {
+        lines: usable,
+        ..screen
+    };
+    redrawn(&paths::lines(reports, screen, style, options), usable, previous_height)
+}
+
+/// `lines` over the frame before, on a terminal of which `usable` lines may be filled.
+fn redrawn(lines: &[String], usable: u16, previous_height: u16) -> Frame {
     let mut text = String::new();
     put(&mut text, &BeginSynchronizedUpdate);
     // A terminal that has become lower has lost the lines above its top; going up 0 lines would go up 1 on some.
@@ -73,7 +101,7 @@ pub fn frame(
         0 => text.push('\r'),
         up => put(&mut text, &MoveToPreviousLine(up)),
     }
-    for line in &lines {
+    for line in lines {
         text.push_str(line);
         put(&mut text, &Clear(ClearType::UntilNewLine));
         text.push('\n');
@@ -103,7 +131,7 @@ fn lines(reports: &[WindowReport<'_>], progress: &Progress, screen: Screen, styl
     else {
         return if budget > 0 { vec![status] } else { Vec::new() };
     };
-    let mut ordered = in_reading_order(reports);
+    let mut ordered = in_reading_order(reports, |report| report.series);
     let mut left_out = 0;
     if ordered.len() > room {
         ordered.sort_by_cached_key(|report| std::cmp::Reverse(Verdict::new(report.summary).rank()));

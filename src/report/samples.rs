@@ -1,5 +1,7 @@
 //! Series and figures that tests write down by hand.
 
+pub(super) mod traces;
+
 use std::net::IpAddr;
 use std::time::Duration;
 

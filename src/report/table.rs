@@ -11,7 +11,7 @@ use super::window::WindowReport;
 /// and below the table stands what it did.
 #[must_use]
 pub fn table(reports: &[WindowReport<'_>], columns: u16, style: Style) -> String {
-    let ordered = in_reading_order(reports);
+    let ordered = in_reading_order(reports, |report| report.series);
     let grid = Grid::new(&ordered, columns, style);
     let rule = match style.charset {
         Charset::Utf8 => "\u{2500}",

@@ -62,6 +62,31 @@ pub(super) fn squeeze(text: &str, cells: usize, charset: Charset) -> Cow<'_, str
     Cow::Owned(format!("{head}{gap}{tail}"))
 }
 
+/// `text` in lines of at most `cells` cells, broken between words where that is possible.
+pub(super) fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        if !line.is_empty() && width(&line) + 1 + width(word) > cells {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        while width(&line) > cells {
+            let head = prefix(&line, cells);
+            if head.is_empty() {
+                return lines;
+            }
+            let rest = line.split_off(head.len());
+            lines.push(std::mem::replace(&mut line, rest));
+        }
+    }
+    lines.extend((!line.is_empty()).then_some(line));
+    lines
+}
+
 /// The longest beginning of `text` that fits into `cells` cells.
 pub(super) fn prefix(text: &str, cells: usize) -> &str {
     let mut used = 0;

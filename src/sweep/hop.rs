@@ -23,6 +23,9 @@ pub struct Hop {
     pub jitter_us: Option<f64>,
     /// How the newest rounds went, oldest first; at most [`Hop::ROUNDS`].
     pub rounds: Vec<RoundMark>,
+    /// Whether no probe of this very path was answered here: all other paths with the same way so far go here, and their probes are
+    /// what is counted.
+    pub presumed: bool,
 }
 
 impl Hop {

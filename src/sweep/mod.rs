@@ -4,15 +4,47 @@
 //! there. A [`Sweeper`] decides about all paths of a run together, because they share routers, and a router answers our host so
 //! often a second and no more, whatever the probe was for. It is a [`Launcher`]: the loop of the packet thread, or the virtual one of the
 //! lab, asks it what to send, and hands it every event.
+//!
+//! | question | answer | where |
+//! |---|---|---|
+//! | which TTLs are probed | up to the target, a few at a time until it is known | `course` |
+//! | what paths have in common | a tree of routers, each probed and counted once | `tree`, `moves` |
+//! | when | each node once an interval, all of one round together, at most one probe a second and router | `turns`, `budget` |
+//! | what an answer means | router, target, or the end of the way | `who`, `judging` |
+//! | whether the way changed | the new router replaces the old one, not alternates with it | `changes` |
+//!
+//! A run of n cycles ends when each hop of each path has n judged rounds. What could not get that many, because others took the budget
+//! of its router or because it was discovered late, waits no longer than twice the time that n cycles take, and `DISCOVERY`.
 
+mod budget;
+mod changes;
+mod course;
+mod flights;
 mod hop;
+mod judging;
+mod moves;
 mod options;
 mod path;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod turns;
+mod who;
 
 pub use self::hop::{Hop, HopCounts, Responder, RoundMark};
 pub use self::options::{Budget, SweepOptions};
 pub use self::path::{End, News, PathChange, PathReport};
 
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use self::budget::Accounts;
+use self::course::Course;
+use self::tree::{NodeId, PathIndex, Tree};
+use self::turns::{Turn, TurnOf};
 use crate::engine::{Launch, Launcher};
 use crate::outcome::Event;
 use crate::series::Series;
@@ -22,60 +54,144 @@ use crate::units::{Mono, ProbeSeq, SeriesId};
 #[derive(Debug)]
 pub struct Sweeper {
     options: SweepOptions,
+    random: ChaCha8Rng,
+    paths: Vec<Course>,
+    index: HashMap<SeriesId, PathIndex>,
+    tree: Tree,
+    accounts: Accounts,
+    /// The next turn first.
+    turns: BinaryHeap<Turn>,
+    /// Probes in order of sending, with the moment after which nothing is heard of them any more.
+    watched: VecDeque<(Mono, PathIndex, ProbeSeq)>,
+    pending: Option<turns::Pending>,
+    news: VecDeque<News>,
+    /// Nodes that may have lost their last member.
+    left: Vec<NodeId>,
+    /// Round 0 begins here.
+    started: Option<Mono>,
+    /// The latest moment that anybody told.
+    now: Mono,
+    undone: usize,
+    /// Turns that were asked for so far.
+    order: u64,
+    is_stopped: bool,
 }
 
 impl Sweeper {
     /// Sweeps of nothing yet; `seed` decides in which order hops have their turn.
     #[must_use]
-    pub const fn new(options: SweepOptions, seed: u64) -> Self {
-        let _ = seed;
-        Self { options }
+    pub fn new(options: SweepOptions, seed: u64) -> Self {
+        Self {
+            options: options.valid(),
+            random: ChaCha8Rng::seed_from_u64(seed),
+            paths: Vec::new(),
+            index: HashMap::new(),
+            tree: Tree::new(),
+            accounts: Accounts::default(),
+            turns: BinaryHeap::new(),
+            watched: VecDeque::new(),
+            pending: None,
+            news: VecDeque::new(),
+            left: Vec::new(),
+            started: None,
+            now: Mono::default(),
+            undone: 0,
+            order: 0,
+            is_stopped: false,
+        }
     }
 
-    /// Starts to sweep the path of a series, which the prober has admitted with a pace of no probes.
+    /// Starts to sweep the path of a series, which the prober has admitted with a pace of no probes. A series is added once.
     pub fn add_path(&mut self, now: Mono, id: SeriesId, series: &Series) {
-        let _ = (now, id, series, self.options);
+        if self.index.contains_key(&id) {
+            return;
+        }
+        self.now = self.now.max(now);
+        self.started.get_or_insert(now);
+        let path = self.paths.len();
+        self.paths.push(Course::new(id, series, self.random.random()));
+        self.index.insert(id, path);
+        self.undone += 1;
+        self.push_turn(now, TurnOf::Distance(path));
+        if let Some(cycles) = self.options.cycles {
+            self.push_turn(now.after(self.longest(cycles)), TurnOf::Deadline(path));
+        }
+        self.open_places(path);
     }
 
     /// Something happened to a probe. Events of series that were not added are ignored.
     pub fn handle_event(&mut self, event: &Event) {
-        let _ = (event, self.options);
+        if let Some(&path) = self.index.get(&event.series) {
+            self.judge(path, event);
+            self.release_left();
+        }
     }
 
-    /// What is worth telling, in order.
+    /// What is worth telling, in order. Whoever does not ask misses the oldest.
     pub fn poll_news(&mut self) -> Option<News> {
-        let _ = self.options;
-        None
+        self.news.pop_front()
     }
 
     /// Launches no more probes.
-    pub fn stop(&mut self) {
-        let _ = self.options;
+    pub const fn stop(&mut self) {
+        self.is_stopped = true;
     }
 
     /// What is known of a path by now; `None` where the series was not added.
     #[must_use]
     pub fn report(&self, id: SeriesId) -> Option<PathReport> {
-        let _ = (id, self.options);
-        None
+        let path = self.paths.get(*self.index.get(&id)?)?;
+        Some(path.report(&self.tree, &self.options))
+    }
+
+    /// What was known of a path when its course changed last; `None` where it never did.
+    #[must_use]
+    pub fn former(&self, id: SeriesId) -> Option<&PathReport> {
+        self.paths.get(*self.index.get(&id)?)?.former.as_deref()
+    }
+
+    fn tell(&mut self, news: News) {
+        if self.news.len() >= MAX_NEWS {
+            self.news.pop_front();
+        }
+        self.news.push_back(news);
     }
 }
 
 impl Launcher for Sweeper {
     fn next_launch(&self) -> Option<Mono> {
-        None
+        if self.is_done() {
+            return None;
+        }
+        let turn = self.turns.peek().map(|turn| turn.at);
+        let watched = self.watched.front().map(|(at, ..)| *at);
+        [turn, watched].into_iter().flatten().min()
     }
 
     fn poll_launch(&mut self, now: Mono) -> Option<Launch> {
-        let _ = now;
+        if self.is_done() {
+            return None;
+        }
+        self.now = self.now.max(now);
+        self.forget_unheard(now);
+        while self.turns.peek().is_some_and(|turn| turn.at <= now) {
+            let turn = self.turns.pop()?;
+            if let Some(launch) = self.take(turn, now) {
+                return Some(launch);
+            }
+        }
         None
     }
 
     fn launched(&mut self, launch: Launch, seq: Option<ProbeSeq>, now: Mono) {
-        let _ = (launch, seq, now);
+        self.now = self.now.max(now);
+        self.note_launch(launch, seq, now);
     }
 
     fn is_done(&self) -> bool {
-        true
+        self.is_stopped || self.undone == 0
     }
 }
+
+/// News that nobody asks for.
+const MAX_NEWS: usize = 1 << 12;

@@ -21,6 +21,17 @@ pub struct SweepOptions {
     pub max_silent: u8,
 }
 
+impl SweepOptions {
+    /// The same with what makes no sense moved to the nearest that does.
+    pub(super) fn valid(mut self) -> Self {
+        self.first_ttl = self.first_ttl.max(1);
+        self.max_ttl = self.max_ttl.max(self.first_ttl);
+        self.interval = self.interval.max(MIN_INTERVAL);
+        self.timeout = self.timeout.min(MAX_TIMEOUT);
+        self
+    }
+}
+
 /// How gentle to be to routers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Budget {
@@ -31,3 +42,9 @@ pub enum Budget {
     /// As the interval says.
     Fast,
 }
+
+/// Faster than any hop is worth probing.
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Longer than anything answers.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);

@@ -3,8 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
 
 use socket2::SockAddr;
+
+use super::control::{self, TtlMessage};
 
 /// A batch of datagrams with room for a fixed number of messages of a fixed size. Nothing is allocated after
 /// [`Self::new`].
@@ -42,6 +45,7 @@ pub struct SendBatch {
     capacity: usize,
     cursor: usize,
     tries: u32,
+    ttls: Box<[TtlMessage]>,
     iovecs: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
 }
@@ -51,6 +55,7 @@ pub struct SendBatch {
 struct Message {
     to: SockAddr,
     len: usize,
+    has_ttl: bool,
 }
 
 /// Whether a message found room in a batch.
@@ -92,6 +97,7 @@ impl SendBatch {
             capacity: slots,
             cursor: 0,
             tries: 0,
+            ttls: vec![TtlMessage::EMPTY; slots].into_boxed_slice(),
             iovecs: vec![super::EMPTY_IOVEC; slots].into_boxed_slice(),
             headers: vec![super::EMPTY_HEADER; slots].into_boxed_slice(),
         }
@@ -102,6 +108,14 @@ impl SendBatch {
     ///
     /// The port of `to` means what it means to the socket; on raw sockets it has to be 0.
     pub fn push(&mut self, to: SocketAddr, fill: impl FnOnce(&mut [u8]) -> usize) -> Pushed {
+        self.push_with_ttl(to, None, fill)
+    }
+
+    /// [`push`](Self::push) with a TTL or hop limit for this message alone; `None` leaves that of the socket.
+    ///
+    /// A TTL of 0 is `EINVAL` over IPv4, and leaves as 0 over IPv6. Two kinds of socket don't look at it: those whose messages begin
+    /// with their IP header, and datagram ICMPv6 sockets before Linux 5.18 (`ping_v6_sendmsg`).
+    pub fn push_with_ttl(&mut self, to: SocketAddr, ttl: Option<u8>, fill: impl FnOnce(&mut [u8]) -> usize) -> Pushed {
         let index = self.messages.len();
         if index >= self.capacity {
             return Pushed::Full;
@@ -111,9 +125,13 @@ impl SendBatch {
             return Pushed::Full;
         };
         let len = fill(slot).min(self.slot_bytes);
+        if let (Some(ttl), Some(message)) = (ttl, self.ttls.get_mut(index)) {
+            *message = TtlMessage::new(to.ip().into(), ttl);
+        }
         self.messages.push(Message {
             to: SockAddr::from(to),
             len,
+            has_ttl: ttl.is_some(),
         });
         Pushed::Queued
     }
@@ -141,8 +159,8 @@ impl SendBatch {
         }
         // `as _`: the type of flags differs between C libraries.
         loop {
-            // SAFETY: `arm` has just pointed the first `pending` headers at iovecs, addresses and bytes that `self`
-            // owns and that stay put during the call; `pending` is at most the number of headers.
+            // SAFETY: `arm` has just pointed the first `pending` headers at iovecs, addresses, bytes and control messages
+            // that `self` owns and that stay put during the call; `pending` is at most the number of headers.
             let returned =
                 unsafe { libc::sendmmsg(fd.as_raw_fd(), self.headers.as_mut_ptr(), pending, SEND_FLAGS as _) };
             match super::check(returned) {
@@ -220,9 +238,9 @@ impl SendBatch {
     /// Points the headers at the unsent messages; returns their number, at most what one call takes.
     fn arm(&mut self) -> libc::c_uint {
         let mut armed = 0;
-        let slots = self.bytes.chunks_exact_mut(self.slot_bytes);
+        let slots = self.bytes.chunks_exact_mut(self.slot_bytes).zip(&mut self.ttls);
         let messages = self.messages.iter().zip(slots).skip(self.cursor).take(MAX_PER_CALL);
-        for (((message, slot), iovec), header) in messages.zip(&mut self.iovecs).zip(&mut self.headers) {
+        for (((message, (slot, ttl)), iovec), header) in messages.zip(&mut self.iovecs).zip(&mut self.headers) {
             iovec.iov_base = slot.as_mut_ptr().cast();
             iovec.iov_len = message.len;
             // The kernel does not write to the address of a message that it sends.
@@ -230,6 +248,12 @@ impl SendBatch {
             header.msg_hdr.msg_namelen = message.to.len();
             header.msg_hdr.msg_iov = iovec;
             header.msg_hdr.msg_iovlen = 1;
+            // `as _`: the type of such lengths differs between C libraries.
+            (header.msg_hdr.msg_control, header.msg_hdr.msg_controllen) = if message.has_ttl {
+                (ttl.as_mut_ptr(), control::TTL_MESSAGE_BYTES as _)
+            } else {
+                (ptr::null_mut(), 0)
+            };
             armed += 1;
         }
         armed

@@ -1,4 +1,4 @@
-//! The control messages (`cmsg(3)`) that come with a received message, decoded without pointers.
+//! The control messages (`cmsg(3)`) that come with a received message, decoded without pointers; and the one that sets a TTL.
 //!
 //! The layout is the kernel's: a header (`size_t` length that includes the header, `int` level, `int` type), data,
 //! padding to the size of a `long`. The walk ends at the first header that is cut short, or that claims less than a
@@ -7,6 +7,7 @@
 use std::mem::{align_of, offset_of, size_of};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use super::Family;
 use super::batch_recv::{QueuedIcmpError, TxStamp};
 use crate::units::Wall;
 
@@ -147,6 +148,33 @@ fn read<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
     bytes.get(offset..)?.first_chunk().copied()
 }
 
+/// The control message that sets the TTL or hop limit of one sent message, aligned like the kernel's headers.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+pub(super) struct TtlMessage([u8; TTL_MESSAGE_BYTES]);
+
+impl TtlMessage {
+    pub(super) const EMPTY: Self = Self([0; TTL_MESSAGE_BYTES]);
+
+    pub(super) fn new(family: Family, ttl: u8) -> Self {
+        let (level, kind) = match family {
+            Family::V4 => (libc::IPPROTO_IP, libc::IP_TTL),
+            Family::V6 => (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT),
+        };
+        let mut bytes = [0; TTL_MESSAGE_BYTES];
+        bytes[..LEVEL_OFFSET].copy_from_slice(&(HEADER_BYTES + size_of::<libc::c_int>()).to_ne_bytes());
+        bytes[LEVEL_OFFSET..KIND_OFFSET].copy_from_slice(&level.to_ne_bytes());
+        bytes[KIND_OFFSET..HEADER_BYTES].copy_from_slice(&kind.to_ne_bytes());
+        bytes[HEADER_BYTES..HEADER_BYTES + size_of::<libc::c_int>()]
+            .copy_from_slice(&libc::c_int::from(ttl).to_ne_bytes());
+        Self(bytes)
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut libc::c_void {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
 /// Room for the control messages of one received message, aligned like the kernel's headers.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
@@ -192,6 +220,9 @@ fn prefix(bytes: &[u8], len: impl TryInto<usize>) -> &[u8] {
 /// once.
 pub(super) const CONTROL_BYTES: usize = 256;
 
+/// Size of a [`TtlMessage`]: one `int`.
+pub(super) const TTL_MESSAGE_BYTES: usize = space(size_of::<libc::c_int>());
+
 /// Size of a [`NameBuffer`]: the largest address of the families used here is that of IPv6.
 const NAME_BYTES: usize = 32;
 
@@ -214,6 +245,7 @@ const _: () = {
     assert!(KIND_OFFSET == offset_of!(libc::cmsghdr, cmsg_type));
     assert!(HEADER_BYTES.is_multiple_of(ALIGNMENT));
     assert!(align_of::<ControlBuffer>() >= align_of::<libc::cmsghdr>());
+    assert!(align_of::<TtlMessage>() >= align_of::<libc::cmsghdr>());
     assert!(align_of::<ControlBuffer>() >= ALIGNMENT);
     assert!(align_of::<NameBuffer>() >= align_of::<libc::sockaddr_storage>());
     assert!(NAME_BYTES >= size_of::<libc::sockaddr_in6>());

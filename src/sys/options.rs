@@ -202,6 +202,17 @@ pub fn set_icmp6_filter(fd: BorrowedFd<'_>, blocked: [u32; 8]) -> io::Result<()>
     set(fd, libc::IPPROTO_ICMPV6, ICMPV6_FILTER, &blocked)
 }
 
+/// Sets the hop limit of what an IPv6 socket sends; `None` is the host's default.
+///
+/// # Errors
+///
+/// The errno of `setsockopt`.
+pub fn set_hop_limit(fd: BorrowedFd<'_>, hop_limit: Option<u8>) -> io::Result<()> {
+    // RFC 3493, section 5.1: -1 is the default of the kernel.
+    let hop_limit: libc::c_int = hop_limit.map_or(-1, libc::c_int::from);
+    set(fd, libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, &hop_limit)
+}
+
 /// Asks for the TTL or hop limit of each received packet.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Bytes to values and back: IPv4, IPv6, ICMP, ICMPv6, TCP, and the packets that ICMP errors quote.
+//! Bytes to values and back: IPv4, IPv6, ICMP, ICMPv6, TCP, UDP, and the packets that ICMP errors quote.
 //!
 //! Everything here is a pure function of its arguments: no socket, no clock, no allocation, no panic on any input. Parsers borrow
 //! from the bytes they are given; emitters write into a buffer of the caller.
@@ -13,13 +13,15 @@
 //!
 //! Where to start: a raw IPv4 socket or a packet socket delivers IP headers, so [`ip::parse`], then [`icmp::parse`] or
 //! [`tcp::parse`] on its payload. A raw ICMPv6 or IPv6 TCP socket delivers the payload alone. An ICMP error carries a
-//! [`icmp::ErrorBody`], whose quote [`quote::parse`] reads.
+//! [`icmp::ErrorBody`], whose quote [`quote::parse`] reads, and whose extensions [`extensions::label_stack`].
 
 pub mod checksum;
+pub mod extensions;
 pub mod icmp;
 pub mod ip;
 pub mod quote;
 pub mod tcp;
+pub mod udp;
 
 use std::fmt;
 

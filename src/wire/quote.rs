@@ -44,6 +44,8 @@ pub enum Transport<'a> {
         dst_port: u16,
         /// The checksum it was sent with.
         checksum: u16,
+        /// As much of the payload as was quoted.
+        payload: &'a [u8],
     },
     /// Anything else, other ICMP messages included.
     Other,
@@ -102,12 +104,13 @@ fn parse_echo(bytes: &[u8], request: u8) -> Result<Transport<'_>, Malformed> {
 }
 
 fn parse_udp(bytes: &[u8]) -> Result<Transport<'_>, Malformed> {
-    let [src_high, src_low, dst_high, dst_low, _, _, sum_high, sum_low] =
-        *bytes.first_chunk::<TRANSPORT_MIN>().ok_or(Malformed::TooShort)?;
+    let (header, payload) = bytes.split_first_chunk::<TRANSPORT_MIN>().ok_or(Malformed::TooShort)?;
+    let [src_high, src_low, dst_high, dst_low, _, _, sum_high, sum_low] = *header;
     Ok(Transport::Udp {
         src_port: u16::from_be_bytes([src_high, src_low]),
         dst_port: u16::from_be_bytes([dst_high, dst_low]),
         checksum: u16::from_be_bytes([sum_high, sum_low]),
+        payload,
     })
 }
 

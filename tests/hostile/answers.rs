@@ -33,7 +33,7 @@ pub(crate) fn busy_host() -> (Host, Vec<Packet>) {
         let due = prober.poll_due(now, ClockEpoch::default(), |series, seq| codec.isn(series, seq));
         let due = due.expect("series without an interval are always due");
         host.prober.handle_sent(due);
-        let probe = host.written(due.series, due.seq, now);
+        let probe = host.written(due, now);
         let family = usize::from(host.series[due.series.index()].address.is_ipv6());
         if host.series[due.series.index()].endpoint == Endpoint::Icmp {
             answers.extend(echo_answers(family, &probe));

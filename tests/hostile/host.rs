@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use pathjitter::engine::{Admission, Codec, CookieKey, Ident, Ignored, Match, Prober, SourcePorts};
+use pathjitter::engine::{Admission, Codec, CookieKey, Due, Ident, Ignored, Match, Prober, SourcePorts};
 use pathjitter::outcome::{Answer, StampSource, Unreachable};
 use pathjitter::series::{Endpoint, Pace, PacketOptions, Series};
 use pathjitter::units::{Mono, ProbeSeq, SeriesId};
@@ -77,9 +77,10 @@ impl Host {
             source: None,
         };
         let ports = SourcePorts::new((40_000..40_016).collect(), 2);
+        let udp_ports = SourcePorts::new(vec![50_000, 50_001], 2);
         Self {
             key,
-            codec: Codec::new(key, IDENT, packet, ports),
+            codec: Codec::new(key, IDENT, packet, ports).with_udp_ports(udp_ports),
             prober: Prober::new(None),
             series: Vec::new(),
             tally: Tally::default(),
@@ -109,20 +110,22 @@ impl Host {
     }
 
     /// The packet of a probe, from its IP header on.
-    pub(crate) fn written(&self, id: SeriesId, seq: ProbeSeq, now: Mono) -> Vec<u8> {
-        let Series { address, endpoint, .. } = self.series[id.index()];
+    pub(crate) fn written(&self, due: Due, now: Mono) -> Vec<u8> {
+        let Series { address, endpoint, .. } = self.series[due.series.index()];
         let ours: IpAddr = OURS[usize::from(address.is_ipv6())].parse().unwrap();
         let mut buf = vec![0; 128];
         match endpoint {
             Endpoint::Icmp => {
-                let len = self.codec.write_echo(id, seq, &mut buf);
+                let len = self.codec.write_echo(due.series, due.seq, &mut buf);
                 let protocol = if ours.is_ipv4() { 1 } else { 58 };
                 handmade::ip(ours, address, protocol, &[], &buf[..len])
             }
-            // Only traces send it.
-            Endpoint::Udp(_) => Vec::new(),
+            Endpoint::Udp(_) => {
+                let len = self.codec.write_udp(due, ours, &mut buf);
+                buf[..len].to_vec()
+            }
             Endpoint::Tcp(_) => {
-                let len = self.codec.write_syn(id, seq, ours, now, &mut buf);
+                let len = self.codec.write_syn(due, ours, now, &mut buf);
                 buf[..len].to_vec()
             }
         }
@@ -141,7 +144,7 @@ impl Host {
                     icmp_type: 3,
                     code: 1,
                 };
-                self.codec.read_queued_error(error, bytes)
+                self.codec.read_queued_error(error, None, bytes, &self.prober)
             }
         };
         self.tally.handed += 1;

@@ -184,7 +184,7 @@ impl Run {
         if self.network.chance.one_in(200) {
             self.host.prober.handle_send_failure(due.series, due.seq);
         }
-        let packet = self.host.written(due.series, due.seq, self.now);
+        let packet = self.host.written(due, self.now);
         let to = self.host.series[due.series.index()].address;
         self.network.carry(&packet, to, self.now);
     }

@@ -12,6 +12,7 @@ mod local;
 mod loss;
 mod queue;
 mod reach;
+mod trace_sockets;
 mod unprivileged;
 
 use std::net::{IpAddr, SocketAddr};

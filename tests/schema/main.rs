@@ -3,6 +3,7 @@
 mod events;
 mod props;
 mod refusals;
+mod traces;
 mod windows;
 
 use std::sync::LazyLock;

@@ -4,6 +4,7 @@ use pathjitter::outcome::What;
 use pathjitter::report::{Notice, NoticeKind, SCHEMA_TEXT, Severity};
 use serde_json::{Value, json};
 
+use super::traces::{change_line, full_line};
 use super::{AT, SCHEMA, checked, lines, probe_line, reply, tcp_series, window_line};
 
 #[test]
@@ -22,7 +23,8 @@ fn no_field_may_be_missing_and_none_may_be_added() {
         message: "end",
         dropped_before: 0,
     };
-    for line in [window_line(), probe, checked(lines().encode(AT, &notice))] {
+    let notice = checked(lines().encode(AT, &notice));
+    for line in [window_line(), probe, notice, full_line(), change_line()] {
         for field in line.as_object().unwrap().keys() {
             let mut without = line.clone();
             without.as_object_mut().unwrap().remove(field);
@@ -41,7 +43,7 @@ fn no_field_may_be_missing_and_none_may_be_added() {
 #[test]
 fn a_number_may_not_become_a_string_nor_anything_else_a_number() {
     let probe = probe_line(&tcp_series(), What::Answered(reply())).unwrap();
-    for line in [window_line(), probe] {
+    for line in [window_line(), probe, full_line(), change_line()] {
         for (field, value) in line.as_object().unwrap() {
             let wrong = match value {
                 Value::Number(number) => json!(number.to_string()),

@@ -43,15 +43,21 @@ impl Lab {
     }
 
     /// A new host with its loopback up and no other interface.
-    #[expect(clippy::unused_self, reason = "who has no laboratory can make no hosts")]
     pub(crate) fn host(&self, name: &str) -> Host {
         let mut holder = with_path("unshare");
-        holder.args([
-            "--net",
-            "bash",
-            "-c",
-            "ip link set lo up && echo ready && exec cat >/dev/null",
-        ]);
+        holder.args(["--net", "bash"]);
+        self.host_by(name, holder)
+    }
+
+    /// A new host that the calling thread moves into, for good: threads that it starts are there too.
+    pub(crate) fn host_of_this_thread(&self, name: &str) -> Host {
+        pathjitter::sys::namespace::unshare_network().expect("other hosts could be made");
+        self.host_by(name, with_path("bash"))
+    }
+
+    #[expect(clippy::unused_self, reason = "who has no laboratory can make no hosts")]
+    fn host_by(&self, name: &str, mut holder: Command) -> Host {
+        holder.args(["-c", "ip link set lo up && echo ready && exec cat >/dev/null"]);
         holder.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut holder = holder.spawn().expect("unshare was there a moment ago");
         let mut ready = String::new();

@@ -126,7 +126,7 @@ impl World {
 
     fn syn_packet(&self, series: SeriesId, seq: ProbeSeq, ours: IpAddr) -> Vec<u8> {
         let mut packet = vec![0xa5; 128];
-        let len = self.codec.write_syn(series, seq, ours, self.now, &mut packet);
+        let len = self.codec.write_syn(due(series, seq), ours, self.now, &mut packet);
         assert_eq!(len, if ours.is_ipv4() { 60 } else { 80 });
         packet.truncate(len);
         packet
@@ -164,6 +164,16 @@ impl World {
             told: None,
         };
         self.prober.handle_answer(series, seq, Answer::Reply, arrival);
+    }
+}
+
+/// A probe that is sent with the TTL of all.
+fn due(series: SeriesId, seq: ProbeSeq) -> Due {
+    Due {
+        series,
+        seq,
+        late_by: Duration::ZERO,
+        ttl: None,
     }
 }
 

@@ -1,7 +1,10 @@
 //! The beginning of a probe: its slot, its departure.
 
+use std::time::Duration;
+
 use super::{Due, Prober};
 use crate::clock::ClockEpoch;
+use crate::engine::launch::Launch;
 use crate::engine::ring::{Entry, State};
 use crate::outcome::{Fate, Proto, SendError, What};
 use crate::schedule::Slot;
@@ -17,29 +20,9 @@ impl Prober {
         isn: impl FnOnce(SeriesId, ProbeSeq) -> u32,
     ) -> Option<Due> {
         let slot = self.poll_slot(now)?;
+        let seq = self.begin(slot.series, now, epoch, None, isn)?;
         let progress = &mut self.series[slot.series.index()];
-        let seq = progress.next_seq;
-        progress.next_seq = seq.next();
-        progress.spent += 1;
-        progress.in_flight += 1;
-        self.in_flight[progress.admission.proto as usize] += 1;
-        let isn = match progress.admission.proto {
-            Proto::Icmp | Proto::Udp => 0,
-            Proto::Tcp => isn(slot.series, seq),
-        };
-        progress.ring.insert(Entry {
-            seq,
-            sent_at: now,
-            isn,
-            epoch,
-            state: State::Sending,
-        });
-        let Pace {
-            interval,
-            timeout,
-            count,
-        } = progress.admission.pace;
-        self.timeouts.push(now, timeout, slot.series, seq);
+        let Pace { interval, count, .. } = progress.admission.pace;
         if count.is_none_or(|count| progress.spent < count) {
             if interval.is_zero() && progress.in_flight >= progress.admission.window {
                 progress.parked = true;
@@ -59,6 +42,70 @@ impl Prober {
             late_by: now.since(slot.due),
             ttl: None,
         })
+    }
+
+    /// A probe of a series that is only launched, to be sent at `now`. `isn` gives the initial sequence number of a SYN.
+    ///
+    /// `None` where the series remembers as many unanswered probes as it can ([`Admission::memory`](super::Admission::memory)),
+    /// where no further SYN may leave yet, and for series that have a schedule.
+    pub fn launch(
+        &mut self,
+        now: Mono,
+        epoch: ClockEpoch,
+        launch: Launch,
+        isn: impl FnOnce(SeriesId, ProbeSeq) -> u32,
+    ) -> Option<Due> {
+        let Launch { series, ttl } = launch;
+        let progress = self
+            .series
+            .get(series.index())
+            .filter(|progress| progress.is_launched())?;
+        let occupant = progress.ring.occupant(progress.next_seq).map(|oldest| oldest.state);
+        if occupant.is_some_and(State::is_in_flight) {
+            return None;
+        }
+        if progress.admission.proto == Proto::Tcp && !self.syn_pacer.try_take(now) {
+            return None;
+        }
+        self.settle_through(series, self.series[series.index()].oldest_place());
+        let seq = self.begin(series, now, epoch, Some(ttl), isn)?;
+        Some(Due {
+            series,
+            seq,
+            late_by: Duration::ZERO,
+            ttl: Some(ttl),
+        })
+    }
+
+    /// Enters the next probe of a series into the books.
+    fn begin(
+        &mut self,
+        id: SeriesId,
+        now: Mono,
+        epoch: ClockEpoch,
+        ttl: Option<u8>,
+        isn: impl FnOnce(SeriesId, ProbeSeq) -> u32,
+    ) -> Option<ProbeSeq> {
+        let progress = self.series.get_mut(id.index())?;
+        let seq = progress.next_seq;
+        progress.next_seq = seq.next();
+        progress.spent += 1;
+        progress.in_flight += 1;
+        self.in_flight[progress.admission.proto as usize] += 1;
+        let isn = match progress.admission.proto {
+            Proto::Icmp => 0,
+            Proto::Tcp | Proto::Udp => isn(id, seq),
+        };
+        progress.ring.insert(Entry {
+            seq,
+            sent_at: now,
+            isn,
+            ttl: ttl.unwrap_or_default(),
+            epoch,
+            state: State::Sending,
+        });
+        self.timeouts.push(now, progress.admission.pace.timeout, id, seq);
+        Some(seq)
     }
 
     /// The next slot whose series can send: SYNs as their pacer allows, and never over a probe that may still be answered in time.

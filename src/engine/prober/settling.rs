@@ -23,8 +23,7 @@ impl Prober {
     }
 
     pub(super) fn time_out(&mut self, id: SeriesId, seq: ProbeSeq, sent_at: Mono, now: Mono) {
-        let proto = self.series[id.index()].admission.proto;
-        let excused = self.overflow[proto as usize].excuses(sent_at);
+        let excused = self.is_excused(id, sent_at);
         let Some(entry) = self.entry_mut(id, seq) else { return };
         match entry.state {
             _ if excused => entry.state = State::Done(Fate::Unjudged(Unjudged::ReceiveOverflow)),
@@ -36,6 +35,15 @@ impl Prober {
             self.emit(id, seq, sent_at, What::TimedOut);
         }
         self.leave_flight(id, now);
+    }
+
+    /// Whether this host may have dropped the answer to a probe itself, at a socket that it may have come by: answers to SYNs and
+    /// datagrams that die on the way come by that of ICMP.
+    fn is_excused(&mut self, id: SeriesId, sent_at: Mono) -> bool {
+        let progress = &self.series[id.index()];
+        let (proto, by_icmp) = (progress.admission.proto, progress.is_answered_by_icmp());
+        self.overflow[proto as usize].excuses(sent_at)
+            || by_icmp && proto != Proto::Icmp && self.overflow[Proto::Icmp as usize].excuses(sent_at)
     }
 
     /// Closes the window of every series: what is not answered by now is lost, or, where its timeout has not passed, unjudged.

@@ -482,27 +482,15 @@ fn syns_are_found_by_port_turn_newest_first() {
     for at in 0..10 {
         world.send(ms(at));
     }
-    let find = |offset, isn| {
-        world
-            .prober
-            .find_syn(world.id, Stride { offset, every: 4 }, |other| other == isn)
-    };
+    let find = |offset, isn| world.prober.find_syn(world.id, Stride { offset, every: 4 }, isn);
     // Initial sequence numbers are 7 + seq in this world; probes 1, 5 and 9 share a port.
     assert_eq!(find(1, 7 + 5), Some(ProbeSeq::new(5)));
     assert_eq!(find(1, 7 + 6), None);
     assert_eq!(find(3, 7 + 3), Some(ProbeSeq::new(3)));
-    assert_eq!(
-        world
-            .prober
-            .find_syn(world.id, Stride { offset: 1, every: 4 }, |_| true),
-        Some(ProbeSeq::new(9))
-    );
-    assert_eq!(
-        world
-            .prober
-            .find_syn(world.id, Stride { offset: 11, every: 16 }, |_| true),
-        None
-    );
+    let newest = |offset, every, isn| world.prober.find_newest_syn(world.id, Stride { offset, every }, isn);
+    assert_eq!(newest(1, 4, 7 + 1), Some(ProbeSeq::new(9)));
+    assert_eq!(newest(1, 4, 7 + 2), None, "of another port");
+    assert_eq!(newest(11, 16, 7 + 1), None);
 }
 
 /// What a lying network may do to one probe.

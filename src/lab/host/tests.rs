@@ -78,7 +78,9 @@ fn echo_requests_leave_with_a_header_of_their_own_and_a_right_checksum() {
             icmp::emit_echo_request(&mut message[..16], addrs.family(), id, icmp::EchoChecksum::Natural).unwrap();
             16
         };
-        let len = host.write_echo(addrs, &mut buf, request);
+        let len = host.write_echo(addrs, Some(3), &mut buf, request);
+        assert_eq!(ip::parse(&buf[..len]).unwrap().ttl, 3, "of this packet alone");
+        let len = host.write_echo(addrs, None, &mut buf, request);
         let datagram = ip::parse(&buf[..len]).unwrap();
         assert_eq!((datagram.addrs, datagram.ttl), (addrs, 9));
         assert_eq!(datagram.payload.len(), 16);

@@ -15,6 +15,8 @@ pub struct WorldOptions {
     pub packet: PacketOptions,
     /// Flows per target, among which source ports are divided: 1.
     pub flows: u16,
+    /// Source ports for SYNs per flow: as many as the pace asks for. A trace gives each flow one.
+    pub ports_per_flow: Option<usize>,
     /// SYNs a second of the whole run: unlimited.
     pub max_syn_rate: Option<u32>,
     /// Probes remembered per series, at least: 300, a minute of them.
@@ -49,6 +51,7 @@ impl Default for WorldOptions {
                 source: None,
             },
             flows: 1,
+            ports_per_flow: None,
             max_syn_rate: None,
             memory: 300,
             window: 64,
@@ -62,13 +65,21 @@ impl Default for WorldOptions {
 }
 
 impl WorldOptions {
-    /// The source ports that the program would reserve for this pace.
-    pub(super) fn source_ports(&self) -> Vec<u16> {
-        let wanted = SourcePorts::wanted(self.pace.interval) * usize::from(self.flows);
-        (FIRST_PORT..).take(wanted.min(MAX_PORTS)).collect()
+    /// The source ports that the program would reserve for SYNs.
+    pub(super) fn source_ports(&self) -> SourcePorts {
+        let per_flow = self
+            .ports_per_flow
+            .unwrap_or_else(|| SourcePorts::wanted(self.pace.interval));
+        let wanted = per_flow.saturating_mul(self.flows.into());
+        SourcePorts::new((FIRST_PORT..).take(wanted.min(MAX_PORTS)).collect(), self.flows)
     }
 
-    /// Bytes of the longest packet that a probe can be: an echo request with its IPv6 header, or a SYN.
+    /// The source ports for UDP: one for each flow.
+    pub(super) fn udp_source_ports(&self) -> SourcePorts {
+        SourcePorts::new((FIRST_PORT..).take(self.flows.into()).collect(), self.flows)
+    }
+
+    /// Bytes of the longest packet that a probe can be: an echo request or a datagram with its IPv6 header, or a SYN.
     pub(super) fn longest_packet(&self) -> usize {
         usize::from(self.packet.payload_bytes) + LONGEST_HEADERS
     }

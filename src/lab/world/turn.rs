@@ -2,37 +2,40 @@
 
 use std::time::Duration;
 
-use super::World;
+use super::{Driver, World};
 use crate::clock::ClockEpoch;
 use crate::engine::{Arrival, Codec, Due, Ident, Ignored, Match, Measured, Prober};
 use crate::lab::host::{SOCKETS, Socket};
 use crate::lab::receive_queue::Received;
-use crate::outcome::{Event, SendError, What};
+use crate::outcome::{SendError, What};
 use crate::series::Endpoint;
 use crate::simnet::random::draw;
-use crate::units::Rtt;
+use crate::units::{Mono, Rtt};
 use crate::wire::{AddrPair, Family, icmp, ip};
 
 impl World {
     /// The loop runs once.
-    pub(super) fn turn(&mut self, observer: &mut impl FnMut(&Event, Option<Rtt>)) {
+    pub(super) fn turn(&mut self, driver: &mut dyn Driver) {
         let epoch = self.guard.observe(self.host.read_clock(self.now));
         for socket in SOCKETS {
-            self.read_answers(socket, epoch, observer);
+            self.read_answers(socket, epoch, driver);
             self.note_drops(socket);
         }
         self.prober.handle_deadline(self.now);
+        self.tell(driver, None);
         self.send_due(epoch);
-        self.tell(observer, None);
+        self.send_launched(epoch, driver);
+        self.tell(driver, None);
         self.woken = false;
         self.free_at = self.free_at.max(self.now.after(TURN));
-        self.plan_wake();
+        self.plan_wake(driver.next_launch());
     }
 
-    /// Goes to sleep until the next deadline, unless a packet has woken the loop already.
-    pub(super) fn plan_wake(&mut self) {
+    /// Goes to sleep until the next deadline or launch, unless a packet has woken the loop already.
+    pub(super) fn plan_wake(&mut self, next_launch: Option<Mono>) {
         let late = draw(&self.options.wake_up_lateness, &mut self.random);
-        let timer = self.prober.next_deadline().map(|at| at.max(self.now).after(late));
+        let next = self.prober.next_deadline().into_iter().chain(next_launch).min();
+        let timer = next.map(|at| at.max(self.now).after(late));
         let packet = self.wake.filter(|_| self.woken);
         self.wake = timer.into_iter().chain(packet).min();
     }
@@ -46,16 +49,16 @@ impl World {
         }
     }
 
-    /// Hands all that has happened to the figures and to the observer; `truth` is that of the answer just handled.
-    pub(super) fn tell(&mut self, observer: &mut impl FnMut(&Event, Option<Rtt>), truth: Option<Rtt>) {
+    /// Hands all that has happened to the figures and to the driver; `truth` is that of the answer just handled.
+    pub(super) fn tell(&mut self, driver: &mut dyn Driver, truth: Option<Rtt>) {
         while let Some(event) = self.prober.poll_event() {
             // Every series was added on admission.
             let _ = self.recorder.record(&event);
-            observer(&event, truth.filter(|_| matches!(event.what, What::Answered(_))));
+            driver.event(&event, truth.filter(|_| matches!(event.what, What::Answered(_))));
         }
     }
 
-    fn read_answers(&mut self, socket: Socket, epoch: ClockEpoch, observer: &mut impl FnMut(&Event, Option<Rtt>)) {
+    fn read_answers(&mut self, socket: Socket, epoch: ClockEpoch, driver: &mut dyn Driver) {
         while let Some(packet) = self.host.queue(socket).pop() {
             let Received { bytes, delivery, stamp } = packet;
             match read(&self.codec, &bytes, &self.prober) {
@@ -69,12 +72,12 @@ impl World {
                         measured: Measured::Stamps { rx: Some(stamp) },
                         ttl: found.ttl,
                         bytes: found.bytes,
-                        from: None,
-                        told: None,
+                        from: found.from,
+                        told: found.told,
                     };
                     self.prober.handle_answer(series, seq, answer, arrival);
                     let truth = Rtt::from(delivery.due.since(delivery.cause.sent_at));
-                    self.tell(observer, Some(truth));
+                    self.tell(driver, Some(truth));
                 }
                 Err(why) => *self.noise.ignored.entry(why).or_default() += 1,
             }
@@ -97,18 +100,40 @@ impl World {
             let Some(due) = self.prober.poll_due(self.now, epoch, isn) else {
                 return;
             };
-            match self.send(due) {
-                Ok(()) => {
-                    self.prober.handle_sent(due);
-                    self.stamp(due);
-                }
-                Err(error) => self.prober.handle_send_error(due, error),
+            self.begin(due);
+        }
+    }
+
+    /// Sends what the driver wants to launch; what is beyond [`MAX_LAUNCHES`] has to wait for the next turn.
+    fn send_launched(&mut self, epoch: ClockEpoch, driver: &mut dyn Driver) {
+        for _ in 0..MAX_LAUNCHES {
+            let Some(launch) = driver.poll_launch(self.now) else {
+                return;
+            };
+            let codec = &self.codec;
+            let isn = |series, seq| codec.isn(series, seq);
+            let due = self.prober.launch(self.now, epoch, launch, isn);
+            driver.launched(launch, due.map(|due| due.seq), self.now);
+            if let Some(due) = due {
+                self.begin(due);
             }
         }
     }
 
+    fn begin(&mut self, due: Due) {
+        match self.send(due) {
+            Ok(()) => {
+                self.prober.handle_sent(due);
+                self.stamp(due);
+            }
+            Err(error) => self.prober.handle_send_error(due, error),
+        }
+    }
+
     fn send(&mut self, due: Due) -> Result<(), SendError> {
-        let Due { series: id, seq, .. } = due;
+        let Due {
+            series: id, seq, ttl, ..
+        } = due;
         let Self {
             codec, host, outgoing, ..
         } = self;
@@ -117,9 +142,9 @@ impl World {
         let source = host.source_of(series.address)?;
         let addrs = AddrPair::new(source, series.address).ok_or(SendError::NoRoute)?;
         let len = match series.endpoint {
-            Endpoint::Icmp => host.write_echo(addrs, outgoing, |buf| codec.write_echo(id, seq, buf)),
-            Endpoint::Tcp(_) => codec.write_syn(id, seq, source, self.now, outgoing),
-            Endpoint::Udp(_) => 0,
+            Endpoint::Icmp => host.write_echo(addrs, ttl, outgoing, |buf| codec.write_echo(id, seq, buf)),
+            Endpoint::Tcp(_) => codec.write_syn(due, source, self.now, outgoing),
+            Endpoint::Udp(_) => codec.write_udp(due, source, outgoing),
         };
         host.check_send(len)?;
         match outgoing.get(..len) {
@@ -161,3 +186,6 @@ fn read(codec: &Codec, packet: &[u8], prober: &Prober) -> Result<Match, Ignored>
 /// A turn takes time. This is less than any does, but without it a series that sends as fast as answers come would stop the clock in a
 /// network without delay.
 const TURN: Duration = Duration::from_micros(1);
+
+/// More than a sweep launches at a moment; a driver that never ends does not stop the clock either.
+const MAX_LAUNCHES: usize = 1024;

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::engine::{CookieKey, SourcePorts};
+use crate::net::channel::TtlBy;
 use crate::outcome::Proto;
 use crate::series::PacketOptions;
 use crate::wire::handmade;
@@ -44,7 +45,7 @@ fn every_packet_that_answers_nothing_is_counted_once_whatever_it_is_and_whicheve
     let theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
     theirs.connect(ours.local_addr().unwrap()).unwrap();
     ours.set_nonblocking(true).unwrap();
-    let mut channel = Channel::new(Proto::Icmp, OwnedFd::from(ours), None, 128);
+    let mut channel = Channel::new(Proto::Icmp, OwnedFd::from(ours), None, 128, TtlBy::Message);
     let (codec, mut noise) = (codec(), Noise::default());
     let (clock, mut guard, mut prober) = (SystemClock::new(), StepGuard::default(), Prober::new(None));
     let mut random = ChaCha8Rng::seed_from_u64(7);
@@ -90,6 +91,9 @@ fn a_queued_error_that_names_no_sender_is_counted_where_it_is_the_only_way_to_th
     let nameless = QueuedError {
         error: None,
         message: &[],
+        to: None,
+        rx_stamp: None,
+        ttl: None,
     };
     // A raw socket gets every error as a packet too, and counts it there.
     for access in [IcmpAccess::Datagram, IcmpAccess::Raw] {

@@ -104,6 +104,12 @@ fn segment(src_port: u16, dst_port: u16) -> Vec<u8> {
     .bytes()
 }
 
+/// A UDP header with a payload of 8 bytes.
+fn datagram(src_port: u16, dst_port: u16) -> Vec<u8> {
+    let ([a, b], [c, d]) = (src_port.to_be_bytes(), dst_port.to_be_bytes());
+    [&[a, b, c, d, 0, 16, 0, 0][..], &[0x77; 8]].concat()
+}
+
 /// As a raw IPv4 socket sees a packet from the router.
 fn v4(protocol: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
     handmade::ip(V4[2], V4[0], protocol, options, payload)
@@ -123,7 +129,11 @@ fn v6_error(protocol: u8, transport: &[u8]) -> Vec<u8> {
 #[test]
 fn every_program_is_one_that_the_kernel_accepts() {
     for family in [Family::V4, Family::V6] {
-        for program in [tcp_answers(family, BLOCK), icmp_answers(family, IDENT, BLOCK)] {
+        for program in [
+            tcp_answers(family, BLOCK),
+            icmp_answers(family, IDENT, BLOCK),
+            icmp_answers_of_any_quote(family, IDENT),
+        ] {
             assert!(program.len() <= 4096, "BPF_MAXINSNS");
             assert_eq!(program.last().map(|last| last.code), Some(RET_K));
             for (at, instruction) in program.iter().enumerate() {
@@ -198,7 +208,11 @@ fn errors_about_our_probes_pass_and_those_about_others_do_not() {
             assert!(passes(6, &segment(0xa17f, 443)[..8]));
             assert!(!passes(6, &segment(0xa180, 443)));
             assert!(!passes(6, &segment(443, 0xa17f)));
-            assert!(!passes(17, &segment(0xa17f, 443)), "UDP");
+            assert!(passes(17, &datagram(0xa17f, 33_434)));
+            assert!(passes(17, &datagram(0xa17f, 33_434)[..8]));
+            assert!(!passes(17, &datagram(0xa180, 33_434)));
+            assert!(!passes(17, &datagram(33_434, 0xa17f)));
+            assert!(!passes(132, &segment(0xa17f, 443)), "SCTP");
             assert!(!passes(50, &echo(8, IDENT)), "ESP");
         }
     }
@@ -215,10 +229,34 @@ fn errors_about_our_probes_over_ipv6_pass_and_those_about_others_do_not() {
     assert!(passes(6, &segment(0xa140, 443)[..8]));
     assert!(!passes(6, &segment(0xa13f, 443)));
     assert!(!passes(6, &segment(443, 0xa140)));
+    assert!(passes(17, &datagram(0xa140, 33_434)));
+    assert!(passes(17, &datagram(0xa140, 33_434)[..8]));
+    assert!(!passes(17, &datagram(0xa13f, 33_434)));
+    assert!(!passes(17, &datagram(33_434, 0xa140)));
     assert!(
         passes(0, &[58; 16]),
         "what stands behind extension headers is the codec's to judge"
     );
+}
+
+#[test]
+fn for_traces_every_error_passes_and_of_replies_ours_alone() {
+    let program = icmp_answers_of_any_quote(Family::V4, IDENT);
+    for options in options() {
+        let passes = |message: &[u8]| passes(&program, &v4(1, &options, message));
+        assert!(passes(&echo(0, IDENT)));
+        assert!(!passes(&echo(0, IDENT + 1)));
+        assert!(
+            passes(&v4_error(1, &options, &echo(8, IDENT + 1))),
+            "an identifier that a NAT chose"
+        );
+        assert!(passes(&v4_error(17, &options, &datagram(9, 33_434))));
+    }
+    let program = icmp_answers_of_any_quote(Family::V6, IDENT);
+    assert!(passes(&program, &echo(129, IDENT)));
+    assert!(!passes(&program, &echo(129, IDENT + 1)));
+    assert!(passes(&program, &v6_error(58, &echo(128, IDENT + 1))));
+    assert!(passes(&program, &v6_error(17, &datagram(9, 33_434))));
 }
 
 #[test]
@@ -240,6 +278,11 @@ fn a_packet_that_ends_before_what_decides_is_dropped() {
             v4(1, &options, &v4_error(6, &options, &segment(0xa140, 1))),
             28 + 8 + 28 + 2,
         ),
+        (
+            &icmp,
+            v4(1, &options, &v4_error(17, &options, &datagram(0xa140, 1))),
+            28 + 8 + 28 + 2,
+        ),
     ];
     for (program, packet, decided_at) in cases {
         for len in 0..packet.len() {
@@ -253,6 +296,7 @@ fn a_packet_that_ends_before_what_decides_is_dropped() {
         (&icmp, echo(129, IDENT), 6),
         (&icmp, v6_error(58, &echo(128, IDENT)), 8 + 40 + 6),
         (&icmp, v6_error(6, &segment(0xa140, 1)), 8 + 40 + 2),
+        (&icmp, v6_error(17, &datagram(0xa140, 1)), 8 + 40 + 2),
     ];
     for (program, packet, decided_at) in cases {
         for len in 0..packet.len() {

@@ -1,7 +1,9 @@
 //! Sending what is due, batch by batch.
 
+use std::io;
+
 use super::Native;
-use crate::clock::Reading;
+use crate::clock::{ClockEpoch, Reading};
 use crate::engine::Due;
 use crate::net::answers::Answers;
 use crate::net::channel::{BATCH, Channel};
@@ -11,18 +13,20 @@ use crate::outcome::SendError;
 use crate::sys;
 
 impl<S: Sink> Native<S> {
-    /// Sends what is due, at most [`MAX_SENDS`] before looking at the sockets again.
+    /// Sends what is due, then what is launched: a batch holds only one or the other.
     pub(super) fn send_due(&mut self) {
+        self.send_each(Self::next_scheduled);
+        if !self.stopped && self.sink.launcher().is_some() {
+            self.send_each(Self::next_launched);
+        }
+    }
+
+    /// Sends what `next` gives, at most [`MAX_SENDS`] before looking at the sockets again.
+    fn send_each(&mut self, next: fn(&mut Self, Reading, ClockEpoch) -> Option<Due>) {
         let mut now = self.read_clock();
         let epoch = self.guard.epoch();
         for _ in 0..MAX_SENDS {
-            let codec = &self.codec;
-            let next = self
-                .prober
-                .poll_due(now.mono, epoch, |series, seq| codec.isn(series, seq));
-            let Some(mut due) = next else { break };
-            // Waiting for the end of a slot is no lateness.
-            due.late_by = due.late_by.saturating_sub(self.slot);
+            let Some(due) = next(self, now, epoch) else { break };
             if self.queue(due, now) == Queued::BatchFull {
                 self.flush(now);
                 now = self.read_clock();
@@ -32,6 +36,34 @@ impl<S: Sink> Native<S> {
             }
         }
         self.flush(now);
+    }
+
+    /// The next probe that the schedule has due.
+    fn next_scheduled(&mut self, now: Reading, epoch: ClockEpoch) -> Option<Due> {
+        let codec = &self.codec;
+        let due = self
+            .prober
+            .poll_due(now.mono, epoch, |series, seq| codec.isn(series, seq))?;
+        // Waiting for the end of a slot is no lateness.
+        let late_by = due.late_by.saturating_sub(self.slot);
+        Some(Due { late_by, ..due })
+    }
+
+    /// The next probe that the launcher asks for. Launches that the prober puts off are no reason to end the turn.
+    fn next_launched(&mut self, now: Reading, epoch: ClockEpoch) -> Option<Due> {
+        let Self {
+            sink, prober, codec, ..
+        } = self;
+        let launcher = sink.launcher()?;
+        for _ in 0..MAX_SENDS {
+            let launch = launcher.poll_launch(now.mono)?;
+            let due = prober.launch(now.mono, epoch, launch, |series, seq| codec.isn(series, seq));
+            launcher.launched(launch, due.map(|due| due.seq), now.mono);
+            if due.is_some() {
+                return due;
+            }
+        }
+        None
     }
 
     fn flush(&mut self, now: Reading) {
@@ -59,6 +91,13 @@ impl<S: Sink> Native<S> {
 
     /// Puts the packet of a probe into the next batch of its channel, or starts its connection.
     fn queue(&mut self, due: Due, now: Reading) -> Queued {
+        self.try_queue(due, now).unwrap_or_else(|error| {
+            self.prober.handle_send_error(due, error);
+            Queued::RoomLeft
+        })
+    }
+
+    fn try_queue(&mut self, due: Due, now: Reading) -> Result<Queued, SendError> {
         let Self {
             sockets,
             codec,
@@ -68,40 +107,36 @@ impl<S: Sink> Native<S> {
             ..
         } = self;
         let Due { series, seq, .. } = due;
-        let kind = self.kinds[series.index()];
         let to = codec.destination(series);
-        match (kind, sockets.channel(kind)) {
-            (ChannelKind::Icmp(..), Some(channel)) => {
-                channel.push(due, to, |buf| codec.write_echo(series, seq, buf));
-                Queued::of(channel)
-            }
-            (ChannelKind::Syn(_), Some(channel)) => match sources.of(series, to, packet, now.mono) {
-                Ok(source) => {
-                    channel.push(due, to, |buf| codec.write_syn(series, seq, source, now.mono, buf));
-                    Queued::of(channel)
-                }
-                Err(error) => {
-                    let error = error
-                        .raw_os_error()
-                        .map_or(SendError::NoRoute, sys::send_error_from_errno);
-                    prober.handle_send_error(due, error);
-                    Queued::RoomLeft
-                }
-            },
-            (ChannelKind::Connect, _) => {
-                let started = sockets.connect((series, seq), codec.backend(series), now.mono);
-                match started {
-                    Ok(()) => prober.handle_sent(due),
-                    Err(error) => prober.handle_send_error(due, error),
-                }
-                Queued::RoomLeft
-            }
-            (ChannelKind::Icmp(..) | ChannelKind::Syn(_), None) => {
-                // Admission opened the channel; without it there would be no such series.
-                prober.handle_send_error(due, SendError::NoAddress);
-                Queued::RoomLeft
-            }
+        let mut source = || {
+            let failed = |error: io::Error| {
+                error
+                    .raw_os_error()
+                    .map_or(SendError::NoRoute, sys::send_error_from_errno)
+            };
+            sources.of(series, to, packet, now.mono).map_err(failed)
+        };
+        let kind = self.kinds[series.index()];
+        if kind == ChannelKind::Connect {
+            sockets.connect((series, seq), codec.backend(series), now.mono)?;
+            prober.handle_sent(due);
+            return Ok(Queued::RoomLeft);
         }
+        // Admission opened the channel; without it there would be no such series.
+        let channel = sockets.channel(kind).ok_or(SendError::NoAddress)?;
+        match kind {
+            ChannelKind::Icmp(..) => channel.push(due, to, |buf| codec.write_echo(series, seq, buf)),
+            ChannelKind::Syn(_) => {
+                let source = source()?;
+                channel.push(due, to, |buf| codec.write_syn(due, source, now.mono, buf));
+            }
+            ChannelKind::Udp(_) => {
+                let source = source()?;
+                channel.push(due, to, |buf| codec.write_udp(due, source, buf));
+            }
+            ChannelKind::Connect => {}
+        }
+        Ok(Queued::of(channel))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use super::*;
-use crate::net::{NativeOptions, Needs, Privilege, Remote, control, prepare};
+use crate::net::{NativeOptions, Needs, PortUse, Privilege, Remote, control, prepare};
 use crate::outcome::{Answer, Answered, Event, Fate, InTime, SendError, Unjudged, What};
 use crate::series::Endpoint;
 use crate::sys::Family;
@@ -92,6 +92,7 @@ fn options() -> NativeOptions {
         families: vec![Family::V4, Family::V6],
         flows: 1,
         interval: Duration::from_millis(1),
+        source_ports: PortUse::Rotating,
         slot: Duration::ZERO,
         max_syn_rate: None,
         receive_buffer: 1 << 20,

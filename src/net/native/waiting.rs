@@ -20,7 +20,7 @@ impl<S: Sink> Native<S> {
             Some(wake) if wake <= now => return Ok(Readiness::Unknown),
             Some(wake) => Some(wake.since(now)),
             // Nothing to do is the end of the run, as soon as no more series will come.
-            None if self.sealed && self.prober.is_finished() => return Ok(Readiness::Unknown),
+            None if self.is_over() => return Ok(Readiness::Unknown),
             None => None,
         };
         let waker = self.inbox.waker();
@@ -48,17 +48,26 @@ impl<S: Sink> Native<S> {
 
     /// When to wake up without being woken.
     fn next_wake(&mut self, now: Mono) -> Option<Mono> {
-        let deadline = self.prober.next_deadline();
+        let deadline = [self.prober.next_deadline(), self.next_launch()]
+            .into_iter()
+            .flatten()
+            .min();
         if self.slot.is_zero() {
             return deadline;
         }
         // Answers to what is under way are read once a slot; the kernel has stamped them long before.
-        let in_flight = self.prober.in_flight(Proto::Icmp) + self.prober.in_flight(Proto::Tcp) > 0;
+        let in_flight = Proto::ALL.iter().any(|&proto| self.prober.in_flight(proto) > 0);
         let reading = in_flight.then(|| now.after(Duration::from_nanos(1)));
         let slotted = [deadline, reading].into_iter().flatten().min();
         let slotted = slotted.map(|at| end_of_slot(at, self.slot));
         // Once a slot, no more than the pacer's burst would leave, whatever the rate that it is set to.
         [slotted, self.prober.next_paced()].into_iter().flatten().min()
+    }
+
+    /// When the launcher may next ask for a probe.
+    fn next_launch(&mut self) -> Option<Mono> {
+        let launcher = self.sink.launcher().filter(|_| !self.stopped)?;
+        launcher.next_launch().filter(|_| !launcher.is_done())
     }
 }
 
@@ -77,5 +86,5 @@ fn end_of_slot(at: Mono, slot: Duration) -> Mono {
     Mono::from_nanos(at.as_nanos().div_ceil(slot).saturating_mul(slot))
 }
 
-/// The waker, two sockets for each of four channels, and the connector.
+/// The waker, two sockets for each channel of SYNs, one for each of the other four, and the connector.
 const MAX_DESCRIPTORS: usize = 10;

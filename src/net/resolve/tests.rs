@@ -7,11 +7,13 @@ use super::*;
 
 /// What the test server does with a name.
 #[derive(Clone)]
-enum Zone {
+pub(super) enum Zone {
     /// Answers with these addresses: A queries with the IPv4 ones, AAAA queries with the IPv6 ones.
     Has(Vec<IpAddr>),
     /// Answers A queries and drops AAAA queries, as broken middleboxes do.
     DropsAaaa(Ipv4Addr),
+    /// Answers PTR queries with these names.
+    Ptr(&'static [&'static str]),
     /// Response code 3.
     NxDomain,
     /// Response code 2.
@@ -23,7 +25,7 @@ enum Zone {
 }
 
 /// A DNS server in RFC 1035's own terms, written against the RFC and not with the library under test.
-async fn server(zones: &[(&'static str, Zone)]) -> SocketAddr {
+pub(super) async fn server(zones: &[(&'static str, Zone)]) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = socket.local_addr().unwrap();
     let zones = zones.to_vec();
@@ -48,20 +50,23 @@ fn answer(query: &[u8], zones: &[(&'static str, Zone)]) -> Option<Vec<u8>> {
         at += len + 1;
     }
     let question = &query[12..at + 5];
-    let is_aaaa = query[at + 2] == 28;
+    let query_type = query[at + 2];
+    let is_aaaa = query_type == 28;
     let name = labels.join(".");
     let zone = zones
         .iter()
         .find(|(known, _)| *known == name)
         .map_or(&Zone::NxDomain, |(_, zone)| zone);
-    let (code, addresses) = match zone {
-        Zone::Has(addresses) => (
-            0,
-            addresses.iter().copied().filter(|a| a.is_ipv6() == is_aaaa).collect(),
-        ),
+    let addresses = |addresses: &[IpAddr]| addresses.iter().map(octets).collect();
+    let (code, answers): (u8, Vec<Vec<u8>>) = match zone {
+        Zone::Has(all) => {
+            let asked: Vec<_> = all.iter().copied().filter(|a| a.is_ipv6() == is_aaaa).collect();
+            (0, addresses(&asked))
+        }
         Zone::DropsAaaa(_) if is_aaaa => return None,
-        Zone::DropsAaaa(v4) => (0, vec![IpAddr::V4(*v4)]),
-        Zone::ServFailForA(v6) if is_aaaa => (0, vec![IpAddr::V6(*v6)]),
+        Zone::DropsAaaa(v4) => (0, addresses(&[IpAddr::V4(*v4)])),
+        Zone::ServFailForA(v6) if is_aaaa => (0, addresses(&[IpAddr::V6(*v6)])),
+        Zone::Ptr(names) => (0, names.iter().map(|name| labels_of(name)).collect()),
         Zone::NxDomain => (3, Vec::new()),
         Zone::ServFail | Zone::ServFailForA(_) => (2, Vec::new()),
         Zone::Silent => return None,
@@ -75,28 +80,39 @@ fn answer(query: &[u8], zones: &[(&'static str, Zone)]) -> Option<Vec<u8>> {
         0,
         1,
         0,
-        u8::try_from(addresses.len()).unwrap(),
+        u8::try_from(answers.len()).unwrap(),
         0,
         0,
         0,
         0,
     ];
     out.extend_from_slice(question);
-    for (index, address) in addresses.iter().enumerate() {
-        let data = match address {
-            IpAddr::V4(v4) => v4.octets().to_vec(),
-            IpAddr::V6(v6) => v6.octets().to_vec(),
-        };
+    for (index, data) in answers.iter().enumerate() {
         // Section 4.1.3, the name compressed to the question at offset 12; TTLs of 300 s, 299 s and so on.
-        out.extend_from_slice(&[0xc0, 12, 0, if is_aaaa { 28 } else { 1 }, 0, 1]);
+        out.extend_from_slice(&[0xc0, 12, 0, query_type, 0, 1]);
         out.extend_from_slice(&(300 - u32::try_from(index).unwrap()).to_be_bytes());
         out.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
-        out.extend_from_slice(&data);
+        out.extend_from_slice(data);
     }
     Some(out)
 }
 
-fn resolver(server: SocketAddr, hosts_file: &str, per_name: Duration) -> NameResolver {
+fn octets(address: &IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+/// Section 3.1: labels with their lengths, and a zero.
+fn labels_of(name: &str) -> Vec<u8> {
+    let label = |label: &str| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat();
+    let mut labels: Vec<u8> = name.split('.').flat_map(label).collect();
+    labels.push(0);
+    labels
+}
+
+pub(super) fn resolver(server: SocketAddr, hosts_file: &str, per_name: Duration) -> NameResolver {
     let mut udp = ConnectionConfig::udp();
     udp.port = server.port();
     let server = NameServerConfig::new(server.ip(), true, vec![udp]);
@@ -107,7 +123,7 @@ fn resolver(server: SocketAddr, hosts_file: &str, per_name: Duration) -> NameRes
     )
 }
 
-fn with_config(config: ResolverConfig, hosts_file: &str, per_name: Duration) -> NameResolver {
+pub(super) fn with_config(config: ResolverConfig, hosts_file: &str, per_name: Duration) -> NameResolver {
     let mut hosts = Hosts::default();
     hosts.read_hosts_conf(hosts_file.as_bytes()).unwrap();
     NameResolver::new(
@@ -138,7 +154,7 @@ async fn ask_one(resolver: &NameResolver, name: &str, family: Family) -> Result<
 }
 
 /// Long enough that no loaded machine runs into it by mistake.
-const PATIENT: Duration = Duration::from_secs(30);
+pub(super) const PATIENT: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn the_family_decides_which_addresses_count_and_they_come_sorted() {

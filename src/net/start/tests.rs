@@ -45,6 +45,7 @@ fn options(privilege: Privilege, needs: Needs) -> NativeOptions {
         families: vec![Family::V4, Family::V6],
         flows: 1,
         interval: Duration::from_millis(1),
+        source_ports: PortUse::Rotating,
         slot: Duration::ZERO,
         max_syn_rate: None,
         receive_buffer: 1 << 16,

@@ -110,14 +110,14 @@ impl CountFields {
 
 #[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the output contract")]
-struct LossFields {
+pub(super) struct LossFields {
     loss_ratio: Option<f64>,
     loss_ci_low: Option<f64>,
     loss_ci_high: Option<f64>,
 }
 
 impl LossFields {
-    fn new(loss: Option<Proportion>) -> Self {
+    pub(super) fn new(loss: Option<Proportion>) -> Self {
         let field = |pick: fn(Proportion) -> f64| loss.map(pick).and_then(number::ratio);
         Self {
             loss_ratio: field(|loss| loss.ratio),

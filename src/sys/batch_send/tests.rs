@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::*;
-use crate::sys::testing::{LONG, in_fresh_network, raw, receive, send, shell, tx_ids, udp};
+use crate::sys::testing::{LONG, echo_request, in_fresh_network, raw, receive, send, shell, tx_ids, udp};
 use crate::sys::{Family, Interest, PollFd, Queue, RecvBatch, Stamps, options, poll, uses_tx_number};
 
 /// A message of one byte.
@@ -274,4 +274,73 @@ fn the_icmp_error_of_an_earlier_message_fails_the_next_try_once() {
 
 fn drop_output_to_127_0_0_9() {
     shell("nft 'table ip t { chain o { type filter hook output priority 0; ip daddr 127.0.0.9 drop; }; }'");
+}
+
+#[test]
+fn a_ttl_is_that_of_one_message_alone_on_each_kind_of_socket_and_family() {
+    in_fresh_network(|| {
+        permit_datagram_icmp();
+        for family in [Family::V4, Family::V6] {
+            for kind in [Type::RAW, Type::DGRAM] {
+                let sender = icmp(family, kind);
+                let watcher = icmp(family, Type::RAW);
+                options::recv_ttl(watcher.as_fd(), family).unwrap();
+                let (to, request) = match family {
+                    Family::V4 => (SocketAddr::from(([127, 0, 0, 1], 0)), echo_request(8, 1)),
+                    Family::V6 => (
+                        SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), 0),
+                        echo_request(128, 1),
+                    ),
+                };
+                let mut batch = SendBatch::new(5, 8);
+                let mut seen = |ttls: &[Option<u8>]| {
+                    batch.clear();
+                    for &ttl in ttls {
+                        let _ = batch.push_with_ttl(to, ttl, |slot| {
+                            slot.copy_from_slice(&request);
+                            8
+                        });
+                    }
+                    let progress = batch.send(sender.as_fd());
+                    assert_eq!(
+                        (progress.sent, progress.failed),
+                        (ttls.len(), None),
+                        "{family:?} {kind:?}"
+                    );
+                    request_ttls(&watcher, family)
+                };
+                assert_eq!(
+                    seen(&[None, Some(1), Some(7), None, Some(255)]),
+                    [64, 1, 7, 64, 255],
+                    "{family:?} {kind:?}"
+                );
+                assert_eq!(
+                    seen(&[None, None, None]),
+                    [64, 64, 64],
+                    "what a message had, its slot forgets"
+                );
+                assert_eq!(seen(&[Some(9)]), [9]);
+            }
+        }
+    });
+}
+
+fn icmp(family: Family, kind: Type) -> Socket {
+    let (domain, protocol) = match family {
+        Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
+        Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
+    };
+    Socket::new(domain, kind.cloexec(), Some(protocol)).unwrap()
+}
+
+/// The TTLs of the echo requests that arrived. On loopback they do so during the send call.
+fn request_ttls(watcher: &Socket, family: Family) -> Vec<u8> {
+    let mut received = RecvBatch::new(64, 64);
+    received.recv(watcher.as_fd(), Queue::Data).unwrap();
+    let (icmp_at, request) = match family {
+        Family::V4 => (20, 8),
+        Family::V6 => (0, 128),
+    };
+    let requests = received.iter().filter(|message| message.bytes[icmp_at] == request);
+    requests.map(|message| message.ttl.unwrap()).collect()
 }

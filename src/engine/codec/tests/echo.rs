@@ -249,12 +249,46 @@ fn an_error_from_the_queue_of_a_datagram_socket_gives_back_the_request() {
         };
         // The kernel has put its own identifier and checksum into the message.
         request[2..6].copy_from_slice(&[1, 2, 3, 4]);
-        let read = |message: &[u8]| verdict(world.codec.read_queued_error(error, message));
+        let read = |message: &[u8]| verdict(world.codec.read_queued_error(error, None, message, &world.prober));
         assert_eq!(read(&request), Ok((0, seq.get(), Answer::Unreachable(error))));
         for len in 0..8 + 22 {
             assert_eq!(read(&request[..len]), Err(Ignored::Cookie), "{len} bytes");
         }
         request[12] ^= 1;
         assert_eq!(read(&request), Err(Ignored::Cookie));
+    }
+}
+
+#[test]
+fn eight_bytes_from_the_queue_of_a_datagram_socket_are_ours_whatever_identifier_the_kernel_chose() {
+    let mut world = World::echo(V4);
+    let (seq, request) = world.send_echo();
+    let error = Unreachable {
+        from: V4.router,
+        icmp_type: 11,
+        code: 0,
+    };
+    for ident in [0, 1, 0x00ff, 0x4a17, 0x8000, 0xfffe, 0xffff] {
+        // As ping_v4_push_pending_frames does it: the identifier first, then the sum over all.
+        let mut sent = request.clone();
+        sent[4..6].copy_from_slice(&u16::to_be_bytes(ident));
+        sent[2..4].fill(0);
+        let sum = crate::wire::handmade::checksum(&sent);
+        sent[2..4].copy_from_slice(&sum.to_be_bytes());
+        let read = |to, header: &[u8]| {
+            let read = world.codec.read_queued_error(error, Some(to), header, &world.prober);
+            read.map(|found| (found.seq, found.answer))
+        };
+        assert_eq!(
+            read(V4.target, &sent[..8]),
+            Ok((seq, Answer::Unreachable(error))),
+            "{ident:#06x}"
+        );
+        assert_eq!(read(V4.router, &sent[..8]), Err(Ignored::Foreign), "another target");
+        for place in [2, 3, 7] {
+            sent[place] ^= 1;
+            assert_eq!(read(V4.target, &sent[..8]), Err(Ignored::Cookie), "byte {place}");
+            sent[place] ^= 1;
+        }
     }
 }

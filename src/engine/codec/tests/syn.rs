@@ -243,18 +243,20 @@ fn a_syn_that_cannot_be_written_is_no_packet() {
     let (series, seq) = world.send();
     let mut buf = [0; 128];
     assert_eq!(
-        world.codec.write_syn(series, seq, V6.ours, world.now, &mut buf),
+        world.codec.write_syn(due(series, seq), V6.ours, world.now, &mut buf),
         0,
         "families"
     );
     assert_eq!(
-        world.codec.write_syn(series, seq, V4.ours, world.now, &mut buf[..59]),
+        world
+            .codec
+            .write_syn(due(series, seq), V4.ours, world.now, &mut buf[..59]),
         0,
         "room"
     );
     let echo = World::echo(V4);
     assert_eq!(
-        echo.codec.write_syn(series, seq, V4.ours, world.now, &mut buf),
+        echo.codec.write_syn(due(series, seq), V4.ours, world.now, &mut buf),
         0,
         "no port"
     );

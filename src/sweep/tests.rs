@@ -1,0 +1,8 @@
+//! Sweeps in virtual time over networks that are functions.
+
+mod counting;
+mod discovery;
+mod network;
+mod random;
+mod routes;
+mod shared;

@@ -1,0 +1,287 @@
+//! When which node has its turn, and which of its paths sends the probe.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use super::Sweeper;
+use super::budget::{Account, PERIOD};
+use super::flights::{Flight, Stage};
+use super::options::Budget;
+use super::tree::{NodeId, PathIndex};
+use super::who::Who;
+use crate::engine::Launch;
+use crate::units::{Mono, ProbeSeq, nanos};
+
+/// Something that has its turn at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    pub(super) at: Mono,
+    /// Turns of one moment are taken in the order in which they were asked for.
+    order: u64,
+    of: TurnOf,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TurnOf {
+    /// A node probes its router.
+    Node(NodeId, u32),
+    /// A path asks how far away its target is.
+    Distance(PathIndex),
+    /// A path waits no longer.
+    Deadline(PathIndex),
+}
+
+/// A launch of which nothing was said yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    path: PathIndex,
+    /// `None` asks for the distance.
+    node: Option<(NodeId, u32)>,
+    account: Option<Account>,
+}
+
+impl Sweeper {
+    pub(super) fn push_turn(&mut self, at: Mono, of: TurnOf) {
+        self.order += 1;
+        let order = self.order;
+        self.turns.push(Turn { at, order, of });
+    }
+
+    /// A node that has no turn gets one, soon: it has a new member, or is new itself.
+    pub(super) fn wake(&mut self, id: NodeId, spread: Duration) {
+        let now = self.now;
+        let node = self.tree.node_mut(id);
+        if node.has_turn {
+            return;
+        }
+        node.has_turn = true;
+        let (generation, phase) = (node.generation, node.phase);
+        self.push_turn(now.after(spread.mul_f64(phase)), TurnOf::Node(id, generation));
+    }
+
+    /// What a turn launches, if anything.
+    pub(super) fn take(&mut self, turn: Turn, now: Mono) -> Option<Launch> {
+        match turn.of {
+            TurnOf::Deadline(path) => {
+                self.finish(path);
+                None
+            }
+            TurnOf::Distance(path) => {
+                let course = self.paths.get(path).filter(|course| course.is_asking)?;
+                if course.limit.is_some() {
+                    self.paths[path].is_asking = false;
+                    return None;
+                }
+                let launch = Launch {
+                    series: course.id,
+                    ttl: self.options.max_ttl,
+                };
+                self.pending = Some(Pending {
+                    path,
+                    node: None,
+                    account: None,
+                });
+                Some(launch)
+            }
+            TurnOf::Node(id, generation) => self.take_node(id, generation, now),
+        }
+    }
+
+    /// What became of a launch.
+    pub(super) fn note_launch(&mut self, launch: Launch, seq: Option<ProbeSeq>, now: Mono) {
+        let Some(Pending { path, node, account }) = self.pending.take() else {
+            return;
+        };
+        let Some(seq) = seq else {
+            if let Some(account) = account {
+                self.accounts.refund(account);
+            }
+            match node {
+                None => self.push_turn(now.after(RETRY), TurnOf::Distance(path)),
+                Some((id, generation)) => self.push_node_turn(id, generation, now.after(RETRY)),
+            }
+            return;
+        };
+        let flight = Flight {
+            seq,
+            ttl: launch.ttl,
+            node,
+            round: self.round(now),
+            sent_at: now,
+            account,
+            stage: Stage::Open,
+        };
+        if let Some(forgotten) = self.paths[path].flights.push(flight) {
+            self.abandon(path, forgotten);
+        }
+        self.watched
+            .push_back((now.after(self.options.timeout * 2 + PATIENCE), path, seq));
+        if let Some((id, generation)) = node {
+            self.note_node_launch(id, generation, path, now);
+        }
+    }
+
+    /// Which round a moment belongs to.
+    pub(super) fn round(&self, at: Mono) -> u64 {
+        let since = at.since(self.started.unwrap_or(at));
+        nanos(since) / nanos(self.options.interval).max(1)
+    }
+
+    /// The longest that a path may take.
+    pub(super) fn longest(&self, cycles: u64) -> Duration {
+        let slowest = match self.options.budget {
+            Budget::Gentle => self.options.interval.max(PERIOD),
+            Budget::Fast => self.options.interval,
+        };
+        let twice = u32::try_from(cycles.saturating_mul(2)).unwrap_or(u32::MAX);
+        slowest
+            .saturating_mul(twice)
+            .saturating_add(self.options.timeout * 2)
+            .saturating_add(DISCOVERY)
+    }
+
+    /// Whether a node needs no further probes.
+    pub(super) fn is_sated(&self, id: NodeId) -> bool {
+        let counts = self.tree.node(id).tally.counts;
+        self.options.cycles.is_some_and(|cycles| {
+            let spent = counts.sent + counts.send_errors + counts.in_flight;
+            spent >= cycles || spent + counts.unjudged >= cycles.saturating_mul(2)
+        })
+    }
+
+    fn take_node(&mut self, id: NodeId, generation: u32, now: Mono) -> Option<Launch> {
+        self.tree.live(id, generation)?.has_turn = false;
+        if self.is_sated(id) {
+            return None;
+        }
+        let path = self.next_member(id)?;
+        let account = self.account_of(id, path);
+        if let Some(account) = account {
+            let ready = self.accounts.ready_at(account);
+            if ready > now {
+                self.push_node_turn(id, generation, ready);
+                return None;
+            }
+            self.accounts.charge(account, now);
+        }
+        let node = self.tree.node(id);
+        self.pending = Some(Pending {
+            path,
+            node: Some((id, generation)),
+            account,
+        });
+        Some(Launch {
+            series: self.paths[path].id,
+            ttl: node.ttl,
+        })
+    }
+
+    /// The member whose turn it is; it will be the last next time.
+    fn next_member(&mut self, id: NodeId) -> Option<PathIndex> {
+        for _ in 0..self.tree.node(id).members.len() {
+            let members = &mut self.tree.node_mut(id).members;
+            let path = *members.front()?;
+            if !self.paths[path].is_done {
+                return Some(path);
+            }
+            members.rotate_left(1);
+        }
+        None
+    }
+
+    /// Who has to bear a probe of this node; nobody where it reaches the target.
+    fn account_of(&self, id: NodeId, path: PathIndex) -> Option<Account> {
+        if self.options.budget == Budget::Fast {
+            return None;
+        }
+        let node = self.tree.node(id);
+        match node.who {
+            Some(who) if who.is_router() => Some(Account::Router(who.address())),
+            Some(Who::Dead(error)) => Some(Account::Router(error.from)),
+            Some(_) => None,
+            None if self.paths[path].hint == Some(node.ttl) => None,
+            None => Some(Account::Unknown(node.ttl, self.tree.known_before(id))),
+        }
+    }
+
+    /// A node that is still to be probed has a turn.
+    pub(super) fn ensure_turn(&mut self, id: NodeId) {
+        if !self.tree.node(id).has_turn && !self.is_sated(id) {
+            let at = self.next_slot(id, self.now);
+            self.push_node_turn(id, self.tree.node(id).generation, at);
+        }
+    }
+
+    fn push_node_turn(&mut self, id: NodeId, generation: u32, at: Mono) {
+        let Some(node) = self.tree.live(id, generation) else {
+            return;
+        };
+        if !node.has_turn {
+            node.has_turn = true;
+            self.push_turn(at, TurnOf::Node(id, generation));
+        }
+    }
+
+    fn note_node_launch(&mut self, id: NodeId, generation: u32, path: PathIndex, now: Mono) {
+        let Some(node) = self.tree.live(id, generation) else {
+            return;
+        };
+        node.tally.counts.in_flight += 1;
+        if node.members.front() == Some(&path) {
+            node.members.rotate_left(1);
+        }
+        let (ttl, next) = (node.ttl, node.members.front().copied());
+        if let Some(place) = self.place_mut(path, ttl) {
+            place.has_asked = true;
+        }
+        // Who was never asked need not wait for the next round; the budget decides.
+        let is_new = next.is_some_and(|next| self.place_mut(next, ttl).is_some_and(|place| !place.has_asked));
+        let at = if is_new { now.after(SOON) } else { self.next_slot(id, now) };
+        self.push_node_turn(id, generation, at);
+    }
+
+    /// The turn of a node after one at `now`: in the next round, at its place in the interval.
+    fn next_slot(&self, id: NodeId, now: Mono) -> Mono {
+        let interval = self.options.interval;
+        let started = self.started.unwrap_or(now);
+        let phase = nanos(interval.mul_f64(self.tree.node(id).phase));
+        let earliest = nanos(now.since(started)) + nanos(interval) / 8 * 7;
+        let rounds = earliest.saturating_sub(phase).div_ceil(nanos(interval).max(1));
+        started.after(Duration::from_nanos(
+            rounds.saturating_mul(nanos(interval)).saturating_add(phase),
+        ))
+    }
+}
+
+impl Ord for Turn {
+    /// The earliest is the greatest, for a heap that gives the greatest first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.order).cmp(&(self.at, self.order))
+    }
+}
+
+impl PartialOrd for Turn {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Turn {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Turn {}
+
+/// After this, a launch that found no room is tried again.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// Between probes of several paths to find out whether they share a router.
+const SOON: Duration = Duration::from_millis(20);
+
+/// How much later than twice its timeout a probe may be judged by a host that is busy.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What finding a way may take beyond the cycles themselves: some timeouts in a row, for gaps of silent hops.
+const DISCOVERY: Duration = Duration::from_secs(10);
