@@ -1,6 +1,8 @@
 //! How often the verdict on a path is right: random paths whose faults are known.
 //!
-//! Outcomes are drawn, not packets: what each probe meets is random, by one seed. A path has 3 to 8 hops. One router in ten is silent, one in
+//! Most outcomes are drawn: what each probe meets is random, by one seed. At the end, some paths are swept packet by packet, as the program does.
+//!
+//! A path has 3 to 8 hops. One router in ten is silent, one in
 //! four limits its answers, by a token bucket or at random, one in seven is slow to answer at times. One link loses 0.3 to 20 % of
 //! probes, or delays some, independently or in bursts that last rounds. Printed beside ours: our verdict without the memory of rounds (counts
 //! alone), a sequence of exact tests, and how tables are read by eye, the first hop that shows it.
@@ -9,6 +11,8 @@
 //! ends answer without limits and 10 probes or more were impaired; of paths without any fault, 0.15 % at most get one.
 #![expect(clippy::disallowed_macros, reason = "a bench prints")]
 
+#[path = "localization/packets.rs"]
+mod packets;
 #[path = "localization/paths.rs"]
 mod paths;
 #[path = "localization/readings.rs"]
@@ -19,6 +23,7 @@ use std::process::ExitCode;
 use pathjitter::localize::{Segment, judge_path};
 use pathjitter::stats::Proportion;
 
+use self::packets::Case;
 use self::paths::{Fault, Kind, Path, Plan};
 use self::readings::{by_eye, by_tests};
 
@@ -41,6 +46,14 @@ fn main() -> ExitCode {
         score_coincidences(in_bursts, faulty / 4);
     }
     calibration.print();
+    let packets = if asked { 4 } else { 200 };
+    match score_packets(packets) {
+        Ok(meets_bars) => is_good &= asked || meets_bars,
+        Err(error) => {
+            eprintln!("FAILED: {error:#}");
+            is_good = false;
+        }
+    }
     if is_good {
         ExitCode::SUCCESS
     } else {
@@ -185,6 +198,40 @@ fn score_coincidences(in_bursts: bool, paths: u64) {
         let name = if is_bucket { "token bucket" } else { "at random" };
         println!("{name:<13} wrong segment: {with_rounds}; by counts alone {counts_alone}");
     }
+}
+
+/// Paths of packets: swept as the program sweeps, in a simulated network.
+fn score_packets(paths: u64) -> anyhow::Result<bool> {
+    let cycles = 300;
+    println!("\nPacket by packet: {paths} paths of each kind, {cycles} cycles of a second");
+    let mut meets_bars = true;
+    for kind in [Kind::Loss, Kind::Jitter] {
+        let [mut located, mut contains, mut identifiable, mut exact] = [0; 4];
+        for number in 0..paths {
+            let case = Case::random(Some(kind), cycles, SEED + 3_000_000 + number);
+            let verdict = case.verdict(cycles, SEED + number)?;
+            let (Some(link), found) = (case.link, kind.of(&verdict).0) else {
+                continue;
+            };
+            located += u64::from(found.is_some());
+            contains += u64::from(found.is_some_and(|s| s.from_ttl < link && link <= s.to_ttl));
+            identifiable += u64::from(case.is_identifiable);
+            let is_exact = found.is_some_and(|s| (s.from_ttl, s.to_ttl) == (link - 1, link));
+            exact += u64::from(case.is_identifiable && is_exact);
+        }
+        let [contained, exactly] = [shown(contains, located), shown(exact, identifiable)];
+        println!(
+            "{kind:?}: located {located}; contains it {contained}; exact of {identifiable} identifiable {exactly}"
+        );
+        meets_bars &= contains * 100 >= located * 93 && exact * 10 >= identifiable * 9;
+    }
+    let mut wrong = 0;
+    for number in 0..paths {
+        let verdict = Case::random(None, cycles, SEED + 4_000_000 + number).verdict(cycles, SEED + number)?;
+        wrong += u64::from(verdict.loss_starts_at.is_some() || verdict.jitter_starts_at.is_some());
+    }
+    println!("no fault: {wrong} of {paths} get one: {}", shown(wrong, paths));
+    Ok(meets_bars && wrong == 0)
 }
 
 /// Said and true confidence.

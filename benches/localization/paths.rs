@@ -178,12 +178,11 @@ impl Path {
         let Some(fault) = self.fault else { return false };
         let is_plain = |ttl: u8| {
             let manner = usize::from(ttl).checked_sub(1).map(|at| self.manners[at]);
-            match (manner, fault.kind) {
-                (None | Some(Manner::Plain), _) => true,
-                (Some(Manner::Slow(_)), Kind::Loss) | (Some(Manner::Random(_) | Manner::Bucket(_)), Kind::Jitter) => {
-                    true
-                }
-                _ => false,
+            match manner {
+                None | Some(Manner::Plain) => true,
+                Some(Manner::Silent) => false,
+                Some(Manner::Slow(_)) => fault.kind == Kind::Loss,
+                Some(Manner::Random(_) | Manner::Bucket(_)) => fault.kind == Kind::Jitter,
             }
         };
         let seen = match fault.kind {
@@ -330,7 +329,8 @@ impl OneHop {
             }
         }
         match self.manner {
-            Manner::Plain => Some(rtt),
+            Manner::Slow(share) if rng.random_bool(share) => Some(rtt + exponential(rng, 10.0)),
+            Manner::Plain | Manner::Slow(_) => Some(rtt),
             Manner::Silent => None,
             Manner::Random(share) => (!rng.random_bool(share)).then_some(rtt),
             Manner::Bucket(share) => {
@@ -340,8 +340,6 @@ impl OneHop {
                     rtt
                 })
             }
-            Manner::Slow(share) if rng.random_bool(share) => Some(rtt + exponential(rng, 10.0)),
-            Manner::Slow(_) => Some(rtt),
         }
     }
 }
