@@ -116,8 +116,8 @@ fn the_table_of_sixty_cycles_shows_where_jitter_starts_and_asks_for_more_cycles_
     assert_eq!(
         verdict.message,
         "Jitter starts between hop 1 (10.0.1.1) and hop 2 (10.0.2.1) (confidence 89 %): to 10.0.3.1, 20 of 58 probes \
-         (34.5 %, 95 % interval 23.6 to 47.3 %) came late; Loss: to 10.0.3.1, 2 of 60 probes (3.3 %, 95 % interval 0.9 to 11.4 %) \
-         were lost, too few to say where it starts: 255 more cycles are needed"
+         (34.5 %, 95 % interval 23.6 to 47.3 %) came late; too few probes to say where loss starts: to 10.0.3.1, 2 of 60 probes \
+         (3.3 %, 95 % interval 0.9 to 11.4 %) were lost, and 255 more cycles are needed"
     );
 }
 
@@ -257,14 +257,11 @@ fn too_few_probes_are_said_to_be_too_few() {
 
 #[test]
 fn loss_that_may_start_anywhere_asks_for_as_many_cycles_again() {
-    // Both hops before the target could be limited, or lose what it loses.
-    let verdict = reached(&[row(1, 20, 12), row(2, 20, 9), row(3, 20, 11)]);
-    if verdict.loss_starts_at.is_none() {
-        assert_eq!(
-            (verdict.code, verdict.more_cycles),
-            (VerdictCode::TooFewProbes, Some(4))
-        );
-    }
+    // Both hops before the target lose more than it does, and may lose what it loses, too.
+    let verdict = reached(&[row(1, 300, 150), row(2, 300, 160), row(3, 300, 270)]);
+    assert_eq!((verdict.code, loss(&verdict)), (VerdictCode::TooFewProbes, None));
+    // 10.5 impaired at 10 % take 105, which there were already.
+    assert_eq!(verdict.more_cycles, Some(300));
 }
 
 #[test]
