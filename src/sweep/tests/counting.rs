@@ -46,11 +46,7 @@ fn rounds_of_all_hops_are_the_same_moments() {
 
 #[test]
 fn late_is_lost_and_late_and_seen_late_is_neither() {
-    let mut lab = Lab::new(
-        options(10),
-        1,
-        at_third(|n| (n > 5).then_some(Fake::Late(ip(0, 3), MS))),
-    );
+    let mut lab = Lab::new(options(10), 1, at_third(|n| (n > 5).then_some(Fake::Late(ip(0, 3)))));
     lab.run();
     let counts = lab.report(0).hops[2].counts;
     assert_eq!((counts.sent, counts.received, counts.late), (10, 5, counts.late));
@@ -103,7 +99,7 @@ fn without_a_number_of_cycles_it_goes_on_until_it_is_stopped() {
     let mut options = options(1);
     options.cycles = None;
     let mut lab = Lab::new(options, 1, line(5));
-    let hour = Mono::default().after(Duration::from_secs(3600));
+    let hour = Mono::default().after(Duration::from_hours(1));
     lab.run_until(hour);
     assert!(!crate::engine::Launcher::is_done(&lab.sweeper));
     let report = lab.report(0);

@@ -25,7 +25,7 @@ pub(super) enum Fake {
     Errs(IpAddr, u8, u8, Option<u32>),
     Lost,
     /// Answered, but only after the timeout.
-    Late(IpAddr, Duration),
+    Late(IpAddr),
     /// In time by its stamps, but seen after the timeout.
     SeenLate(IpAddr, Duration),
     Fails(SendError),
@@ -129,7 +129,7 @@ impl<N: FnMut(u32, u8, Mono) -> Fake> Lab<N> {
 
     /// Runs until the sweeper is done; an hour is too long for any test.
     pub(super) fn run(&mut self) -> &mut Self {
-        self.run_until(Mono::default().after(Duration::from_secs(3600)));
+        self.run_until(Mono::default().after(Duration::from_hours(1)));
         assert!(self.sweeper.is_done(), "still not done after an hour");
         self
     }
@@ -235,7 +235,7 @@ impl<N: FnMut(u32, u8, Mono) -> Fake> Lab<N> {
                 say(MS * 5, answered(Answer::Unreachable(error), from, MS * 5, None, mtu));
             }
             Fake::Lost => say(self.timeout, What::TimedOut),
-            Fake::Late(from, _) => {
+            Fake::Late(from) => {
                 say(self.timeout, What::TimedOut);
                 let What::Answered(mut answer) = answered(exceeded(from), from, late, None, None) else {
                     return;

@@ -158,7 +158,7 @@ fn whatever_the_network_does_counts_add_up_and_the_end_comes() {
             match random.random_range(0..9) {
                 0 => Fake::Replies(somebody, MS, random.random()),
                 1 => Fake::Errs(somebody, 3, random.random_range(0..16), Some(1280)),
-                2 => Fake::Late(somebody, MS),
+                2 => Fake::Late(somebody),
                 3 => Fake::SeenLate(somebody, MS),
                 4 => Fake::Fails(SendError::NoBuffer),
                 5 => Fake::Unjudged,

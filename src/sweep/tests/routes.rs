@@ -9,7 +9,7 @@ use super::network::{Fake, Lab, MS, ip, line, options, target};
 use crate::sweep::{End, News, PathChange};
 use crate::units::{Mono, SeriesId};
 
-fn changes<'a>(news: &'a [News]) -> Vec<&'a PathChange> {
+fn changes(news: &[News]) -> Vec<&PathChange> {
     let changes = news.iter().filter_map(|news| match news {
         News::PathChanged(change) => Some(change),
         News::CycleEnded { .. } => None,
