@@ -79,11 +79,17 @@ impl Expected {
         })
     }
 
+    /// Whether what is wrong with the path is wrong at this TTL, too.
+    pub(crate) fn suffers_at(&self, ttl: u8) -> bool {
+        let mut segments = self.loss.into_iter().chain(self.jitter);
+        segments.any(|segment| segment.to_ttl <= ttl)
+    }
+
     /// Whether the ends of a segment answer and limit nothing, so that the segment can be told from all others.
     pub(crate) fn is_identifiable(&self, segment: TrueSegment) -> bool {
         let is_plain = |ttl: u8| {
-            let hop = ttl.checked_sub(1).map(|at| &self.hops[usize::from(at)]);
-            hop.is_none_or(|hop| !hop.is_empty()) && !self.rate_limited.contains(&ttl)
+            let answers = |at: u8| self.hops.get(usize::from(at)).is_some_and(|hop| !hop.is_empty());
+            ttl.checked_sub(1).is_none_or(answers) && !self.rate_limited.contains(&ttl)
         };
         is_plain(segment.from_ttl) && is_plain(segment.to_ttl)
     }

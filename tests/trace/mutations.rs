@@ -121,12 +121,15 @@ fn other_segments(truth: &Expected) -> Vec<Wrong> {
 fn other_labels(truth: &Expected) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for ttl in 1..=u8::try_from(truth.hops.len()).expect("a short path") {
-        let mut other = truth.clone();
-        toggle(&mut other.rate_limited, ttl);
-        wrong.push((format!("rate limited at {ttl} or not"), other));
-        let mut other = truth.clone();
-        toggle(&mut other.slow, ttl);
-        wrong.push((format!("slow at {ttl} or not"), other));
+        // What suffers may get a label by chance.
+        if !truth.suffers_at(ttl) {
+            let mut other = truth.clone();
+            toggle(&mut other.rate_limited, ttl);
+            wrong.push((format!("rate limited at {ttl} or not"), other));
+            let mut other = truth.clone();
+            toggle(&mut other.slow, ttl);
+            wrong.push((format!("slow at {ttl} or not"), other));
+        }
         let mut other = truth.clone();
         other.mpls[usize::from(ttl) - 1].push((17, 0, 1));
         wrong.push((format!("another label stack at {ttl}"), other));
