@@ -10,7 +10,7 @@ use super::changes::Rival;
 use super::course::Place;
 use super::options::Budget;
 use super::path::{News, PathChange};
-use super::tree::{NodeId, PathIndex, Tree};
+use super::tree::{Losers, NodeId, PathIndex, Tree};
 use super::who::Who;
 
 impl Sweeper {
@@ -68,6 +68,10 @@ impl Sweeper {
         let node = self.tree.node_mut(id);
         node.who = Some(who);
         node.is_private = !is_shared;
+        // What other paths lost may have been lost at a silent router beside this one.
+        if !matches!(node.losers, Losers::Nobody) && node.losers != Losers::One(path) {
+            node.tally = node.tally.without_losses();
+        }
         self.tree.enlist(id);
         self.arrive(path, at, who);
         id

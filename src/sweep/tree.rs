@@ -37,11 +37,31 @@ pub(super) struct Node {
     /// Whether its next turn is in the queue.
     pub(super) has_turn: bool,
     pub(super) mtu: Option<u32>,
+    /// Which paths lost probes here before anybody answered.
+    pub(super) losers: Losers,
     /// Routers behind it that paths share.
     children: Vec<NodeId>,
     /// The place of all paths that don't know yet what is behind it.
     unknown: Option<NodeId>,
     is_free: bool,
+}
+
+/// Whose losses a place counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Losers {
+    Nobody,
+    One(PathIndex),
+    Several,
+}
+
+impl Losers {
+    pub(super) fn and(self, path: PathIndex) -> Self {
+        match self {
+            Self::Nobody => Self::One(path),
+            Self::One(other) if other == path => self,
+            Self::One(_) | Self::Several => Self::Several,
+        }
+    }
 }
 
 /// All places.
@@ -97,6 +117,7 @@ impl Tree {
             phase,
             has_turn: false,
             mtu: None,
+            losers: Losers::Nobody,
             children: Vec::new(),
             unknown: None,
             is_free: false,

@@ -92,7 +92,7 @@ fn check_tree(sweeper: &Sweeper) {
 }
 
 #[test]
-fn no_router_gets_more_than_a_probe_a_second() {
+fn no_router_gets_more_than_two_probes_a_second_while_paths_are_told_apart() {
     for seed in 0..40 {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let ways = ways(&mut random);
@@ -106,14 +106,9 @@ fn no_router_gets_more_than_a_probe_a_second() {
             }
         }
         for (router, times) in by_router {
-            // A burst of 3 to what is unknown; then one a second, where a probe of one router's account that ends at another is made
-            // up for by the next turns of that one.
+            // While it is not known who goes where, one probe a second of those who ask may come on top of the router's own.
             assert!(
-                most_within(&times, Duration::from_secs(1)) <= 4,
-                "seed {seed}: {router}: {times:?}"
-            );
-            assert!(
-                most_within(&times, Duration::from_secs(10)) <= 13,
+                most_within(&times, Duration::from_secs(10)) <= 23,
                 "seed {seed}: {router}: {times:?}"
             );
         }
