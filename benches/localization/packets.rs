@@ -10,7 +10,7 @@ use pathjitter::localize::{HopEvidence, PathEvidence, PathVerdict, judge_path};
 use pathjitter::series::Pace;
 use pathjitter::simnet::Topology;
 use pathjitter::sweep::{Budget, End, PathReport, SweepOptions, Sweeper};
-use pathjitter::units::Mono;
+use pathjitter::units::{Mono, Rtt};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -136,7 +136,7 @@ fn judge(path: &PathReport) -> PathVerdict {
         .map(|hop| {
             hop.rounds
                 .iter()
-                .map(|mark| (mark.round, mark.rtt.map(|rtt| rtt.as_nanos())))
+                .map(|mark| (mark.round, mark.rtt.map(Rtt::as_nanos)))
                 .collect()
         })
         .collect();
