@@ -27,7 +27,11 @@ fn twenty_targets_behind_one_gateway_take_about_ten_seconds_for_ten_cycles() {
     };
     let mut lab = Lab::new(options(10), 20, network);
     lab.run();
-    assert!(lab.now < Mono::default().after(Duration::from_secs(15)), "{:?}", lab.now);
+    assert!(
+        lab.now < Mono::default().after(Duration::from_secs(15)),
+        "{:?}",
+        lab.now
+    );
     for path in 0..20 {
         let report = lab.report(path);
         assert_eq!(
@@ -39,7 +43,12 @@ fn twenty_targets_behind_one_gateway_take_about_ten_seconds_for_ten_cycles() {
         );
         assert_eq!(report.hops.len(), 2);
         assert_eq!(report.hops[0].responders[0].address, ip(0, 1));
-        assert!(report.hops.iter().all(|hop| hop.counts.received >= 10 && hop.counts.sent == hop.counts.received));
+        assert!(
+            report
+                .hops
+                .iter()
+                .all(|hop| hop.counts.received >= 10 && hop.counts.sent == hop.counts.received)
+        );
     }
     let gateway = &expired(&lab.probes)[&ip(0, 1)];
     assert!(gateway.len() <= 13, "{} probes in 10 cycles", gateway.len());
@@ -102,7 +111,11 @@ fn a_silent_hop_in_common_does_not_hold_up_what_follows() {
     };
     let mut lab = Lab::new(options(10), 20, network);
     lab.run();
-    assert!(lab.now < Mono::default().after(Duration::from_secs(16)), "{:?}", lab.now);
+    assert!(
+        lab.now < Mono::default().after(Duration::from_secs(16)),
+        "{:?}",
+        lab.now
+    );
     for path in 0..20 {
         let report = lab.report(path);
         assert!(report.hops[0].counts.received == 0 && report.hops[0].counts.sent >= 10);
@@ -131,6 +144,10 @@ fn a_thousand_targets_get_their_cycles() {
     }
     for (router, times) in expired(&lab.probes) {
         let seconds = times.last().unwrap().since(times[0]).as_secs();
-        assert!(u64::try_from(times.len()).unwrap() <= seconds + 5, "{router}: {} in {seconds} s", times.len());
+        assert!(
+            u64::try_from(times.len()).unwrap() <= seconds + 5,
+            "{router}: {} in {seconds} s",
+            times.len()
+        );
     }
 }
