@@ -64,3 +64,66 @@ impl Lists {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::series::Endpoint;
+    use crate::sweep::{HopCounts, Responder};
+
+    fn series() -> Series {
+        Series {
+            target: "app01".into(),
+            address: Ipv4Addr::new(192, 0, 2, 9).into(),
+            scope_id: 0,
+            endpoint: Endpoint::Icmp,
+            flow: 0,
+        }
+    }
+
+    /// A path of one hop, which answers `received` of 40 probes.
+    fn path(end: End, received: u64) -> PathReport {
+        let answered = Responder {
+            address: Ipv4Addr::new(192, 0, 2, 1).into(),
+            answers: received,
+            mpls: crate::outcome::MplsStack::default(),
+        };
+        let counts = HopCounts {
+            sent: 40,
+            received,
+            ..HopCounts::default()
+        };
+        let hop = Hop {
+            ttl: 1,
+            responders: (received > 0).then_some(answered).into_iter().collect(),
+            counts,
+            ..Hop::default()
+        };
+        PathReport {
+            hops: vec![hop],
+            end,
+            cycles: 40,
+            changed_at: None,
+        }
+    }
+
+    #[test]
+    fn silence_means_nothing_before_anybody_could_answer() {
+        let verdict = verdict(&series(), &path(End::Unknown, 0));
+        assert_eq!(verdict.code, VerdictCode::TooFewProbes);
+        assert_eq!(verdict.labels.len(), 1);
+    }
+
+    #[test]
+    fn a_path_that_ends_before_its_target_says_how() {
+        let verdict = verdict(&series(), &path(End::Silent { after_ttl: 1 }, 40));
+        assert_eq!(verdict.code, VerdictCode::Unreachable);
+        assert!(
+            verdict.message.contains("nobody answers behind hop 1 (192.0.2.1)"),
+            "{}",
+            verdict.message
+        );
+    }
+}
