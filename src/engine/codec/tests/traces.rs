@@ -284,9 +284,9 @@ fn an_error_tells_the_ttl_it_found_and_the_labels_it_came_with() {
         let message = handmade::icmp(icmp_type, 0, word, &body);
         let found = world.read_icmp(addresses, addresses.router, &message).unwrap();
         assert_eq!((found.seq, found.from), (due.seq, Some(addresses.router)));
-        let told = found.told.unwrap();
-        assert_eq!((told.quoted_ttl, told.mtu), (1, None));
-        let labels: Vec<MplsLabel> = told.mpls.iter().collect();
+        let says = found.told.unwrap();
+        assert_eq!((says.quoted_ttl, says.mtu), (1, None));
+        let labels: Vec<MplsLabel> = says.mpls.iter().collect();
         let [label] = labels[..] else { panic!("{labels:?}") };
         assert_eq!((label.label(), label.is_bottom(), label.ttl()), (24_005, true, 1));
     }
