@@ -23,7 +23,7 @@ pub(super) enum Account {
 /// The accounts of all routers.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    /// When each has paid for all that it was charged.
+    /// When each has paid for all that it was charged, and `SHIFT` after that, because virtual time has nothing before its origin.
     paid_at: HashMap<Account, Mono>,
 }
 
@@ -32,24 +32,26 @@ impl Accounts {
     pub(super) fn ready_at(&self, account: Account) -> Mono {
         self.paid_at
             .get(&account)
-            .map_or(Mono::default(), |at| at.before(TOLERANCE))
+            .map_or(Mono::default(), |at| at.before(SHIFT + TOLERANCE))
     }
 
-    /// A probe goes at `now`.
-    pub(super) fn charge(&mut self, account: Account, now: Mono) {
+    /// A probe goes at `now`. Where nobody is known yet behind a router, an account begins with a burst.
+    pub(super) fn charge(&mut self, account: Account, now: Mono, may_burst: bool) {
+        let now = now.after(SHIFT);
         if self.paid_at.len() >= MAX_ACCOUNTS && !self.paid_at.contains_key(&account) {
             self.paid_at.retain(|_, at| *at > now);
             if self.paid_at.len() >= MAX_ACCOUNTS {
                 self.paid_at.clear();
             }
         }
-        let at = self.paid_at.entry(account).or_insert_with(|| match account {
-            Account::Router(_) => now,
-            Account::Unknown(..) => now.before(PERIOD * (BURST - 1)),
-        });
-        // What was saved up at the start is spent once; later nothing can be saved.
-        let is_saving = matches!(account, Account::Unknown(..)) && now.since(*at) < PERIOD * BURST;
-        let from = if is_saving { *at } else { (*at).max(now) };
+        let saved = if may_burst {
+            PERIOD * (BURST - 1)
+        } else {
+            Duration::ZERO
+        };
+        let at = self.paid_at.entry(account).or_insert_with(|| now.before(saved));
+        // No more than that is saved up later.
+        let from = (*at).max(now.before(saved));
         *at = from.after(PERIOD).min(now.after(MAX_DEBT));
     }
 
@@ -66,6 +68,9 @@ pub(super) const PERIOD: Duration = Duration::from_secs(1);
 
 /// So many probes go at once to what is unknown at the start; half of what Linux allows.
 const BURST: u32 = 3;
+
+/// As much as a burst saves up.
+const SHIFT: Duration = PERIOD.saturating_mul(BURST);
 
 /// How much earlier a single probe may come, so that turns a second apart do not wait for each other's lateness; the rate stays.
 const TOLERANCE: Duration = Duration::from_millis(50);

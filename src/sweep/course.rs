@@ -53,6 +53,8 @@ pub(super) struct Place {
     /// Whether this path has sent a probe here.
     pub(super) has_asked: bool,
     pub(super) rival: Option<Box<Rival>>,
+    /// Rounds whose probe was lost while this path only presumed its router.
+    pub(super) doubts: Vec<u64>,
 }
 
 /// A way that leads back to where it was.
@@ -91,7 +93,10 @@ impl Course {
             return limit.min(options.max_ttl);
         }
         let first = options.first_ttl;
-        let answered = self.places.iter().rposition(|place| tree.node(place.node).who.is_some());
+        let answered = self
+            .places
+            .iter()
+            .rposition(|place| tree.node(place.node).who.is_some());
         let mut known = answered.map_or(0, |at| at + 1);
         if let Some(hint) = self.hint {
             let before = usize::from(hint.saturating_sub(first));
@@ -102,7 +107,9 @@ impl Course {
             known = known.max(before);
         }
         let silent = self.places.iter().skip(known);
-        let silent = silent.take_while(|place| tree.node(place.node).tally.counts.sent > 0).count();
+        let silent = silent
+            .take_while(|place| tree.node(place.node).tally.counts.sent > 0)
+            .count();
         let ahead = (silent + AHEAD).min(usize::from(options.max_silent.max(1)));
         let open = u8::try_from(known + ahead).unwrap_or(u8::MAX);
         first.saturating_add(open.saturating_sub(1)).min(options.max_ttl)
@@ -161,7 +168,10 @@ impl Course {
 
     /// What is known of the path.
     pub(super) fn report(&self, tree: &Tree, options: &SweepOptions) -> PathReport {
-        let last = self.places.iter().rposition(|place| tree.node(place.node).who.is_some());
+        let last = self
+            .places
+            .iter()
+            .rposition(|place| tree.node(place.node).who.is_some());
         let end = self.end(tree, options);
         let shown = match (end, last) {
             (End::Reached { .. } | End::Unreachable { .. } | End::Loop { .. }, _) => self.places.len(),

@@ -124,11 +124,39 @@ impl Sweeper {
             return;
         };
         leave_flight(&mut node.tally);
-        if is_here {
-            node.tally.lose(flight.round);
-        }
         let is_silent = node.who.is_none();
+        if is_here {
+            self.count_loss(path, id, &flight);
+        }
         self.after_judging(id, is_silent);
+    }
+
+    /// Counts a loss, unless the path only presumes the router of this node: a silent one beside it would look like a lossy one. Such
+    /// a path is asked again at once, until it is answered, and all is counted; or is not, and belongs elsewhere.
+    fn count_loss(&mut self, path: PathIndex, id: NodeId, flight: &Flight) {
+        let node = self.tree.node_mut(id);
+        let is_presumable = node.who.is_some() && !node.is_private;
+        let at = usize::from(flight.ttl.saturating_sub(self.options.first_ttl));
+        let place = &mut self.paths[path].places[at];
+        if node.who.is_none() {
+            node.losers = node.losers.and(path);
+        }
+        if !is_presumable || place.is_verified {
+            return node.tally.lose(flight.round);
+        }
+        place.doubts.push(flight.round);
+        if place.doubts.len() < MAX_DOUBTS {
+            self.move_to_front(path, id);
+        } else {
+            let doubts = std::mem::take(&mut place.doubts);
+            let node = self.disbelieve(path, at);
+            let node_there = self.tree.node_mut(node);
+            node_there.losers = node_there.losers.and(path);
+            for round in doubts {
+                node_there.tally.lose(round);
+            }
+            self.after_judging(node, true);
+        }
     }
 
     fn note_late(&mut self, path: PathIndex, seq: ProbeSeq) {
@@ -196,7 +224,7 @@ impl Sweeper {
         let sender = Account::Router(who.address());
         let is_borne = matches!(who, Who::Target(_)) || flight.account == Some(sender);
         if self.options.budget == Budget::Gentle && !is_borne {
-            self.accounts.charge(sender, flight.sent_at);
+            self.accounts.charge(sender, flight.sent_at, false);
         }
     }
 
@@ -264,8 +292,11 @@ impl Sweeper {
     fn confirm(&mut self, path: PathIndex, at: usize) {
         let place = &mut self.paths[path].places[at];
         let is_news = !std::mem::replace(&mut place.is_verified, true);
+        let node = place.node;
+        for round in place.doubts.drain(..) {
+            self.tree.node_mut(node).tally.lose(round);
+        }
         if let Some(rival) = place.rival.take() {
-            let node = place.node;
             rival.pour_into(&mut self.tree.node_mut(node).tally);
         }
         if is_news {
@@ -332,3 +363,6 @@ impl Sweeper {
 fn leave_flight(tally: &mut Tally) {
     tally.counts.in_flight = tally.counts.in_flight.saturating_sub(1);
 }
+
+/// A path whose probes are lost so often in a row where others are answered goes elsewhere.
+const MAX_DOUBTS: usize = 3;

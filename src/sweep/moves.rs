@@ -10,7 +10,7 @@ use super::changes::Rival;
 use super::course::Place;
 use super::options::Budget;
 use super::path::{News, PathChange};
-use super::tree::{NodeId, PathIndex, Tree};
+use super::tree::{Losers, NodeId, PathIndex, Tree};
 use super::who::Who;
 
 impl Sweeper {
@@ -47,13 +47,9 @@ impl Sweeper {
         let at = usize::from(ttl.saturating_sub(self.options.first_ttl));
         let Some(place) = course.places.get(at) else { return };
         let node = self.tree.node(place.node);
-        if node.who.is_some() || node.members.len() == 1 {
-            return;
+        if !place.is_verified && node.members.len() > 1 {
+            self.ask_alone(path, at);
         }
-        let parent = self.parent_at(path, at);
-        let node = self.add_node(path, parent, ttl, true);
-        self.put(path, at, node);
-        self.reparent(path, at + 1);
     }
 
     /// A node without an address answers a path. Returns the node that the path is in now.
@@ -72,6 +68,10 @@ impl Sweeper {
         let node = self.tree.node_mut(id);
         node.who = Some(who);
         node.is_private = !is_shared;
+        // What other paths lost may have been lost at a silent router beside this one.
+        if !matches!(node.losers, Losers::Nobody) && node.losers != Losers::One(path) {
+            node.tally = node.tally.without_losses();
+        }
         self.tree.enlist(id);
         self.arrive(path, at, who);
         id
@@ -84,6 +84,19 @@ impl Sweeper {
         self.put(path, at, node);
         self.reparent(path, at + 1);
         self.arrive(path, at, who);
+        node
+    }
+
+    /// A path goes among those who don't know who is there, although all others agree. Returns the node that it is in now.
+    pub(super) fn disbelieve(&mut self, path: PathIndex, at: usize) -> NodeId {
+        let parent = self.parent_at(path, at);
+        let node = self.tree.unknown(parent).unwrap_or_else(|| {
+            let node = self.add_node(path, parent, self.ttl_at(at), false);
+            self.tree.enlist(node);
+            node
+        });
+        self.put(path, at, node);
+        self.reparent(path, at + 1);
         node
     }
 
@@ -125,8 +138,16 @@ impl Sweeper {
         course.hint = reached.map(|node| node.ttl).or(course.hint);
         course.limit = None;
         course.circle = None;
-        let rivals: Vec<_> = course.places[from..].iter_mut().map(|place| place.rival.take()).collect();
-        let at = rivals.iter().flatten().map(|rival| rival.since).min().unwrap_or(self.now);
+        let rivals: Vec<_> = course.places[from..]
+            .iter_mut()
+            .map(|place| place.rival.take())
+            .collect();
+        let at = rivals
+            .iter()
+            .flatten()
+            .map(|rival| rival.since)
+            .min()
+            .unwrap_or(self.now);
         for (place, rival) in (from..).zip(rivals) {
             if place < self.paths[path].places.len() {
                 self.renew(path, place, rival.as_deref());
@@ -183,7 +204,27 @@ impl Sweeper {
             self.look_for_circle(path);
         } else {
             self.end_at(path, self.ttl_at(at));
+            self.doubt_end(path, at);
         }
+    }
+
+    /// Others may have routers where this path has its target already. Unless the distance says the same, the TTL before is asked.
+    fn doubt_end(&mut self, path: PathIndex, at: usize) {
+        let course = &self.paths[path];
+        let Some(before) = at.checked_sub(1) else { return };
+        let place = &course.places[before];
+        let is_presumed = !place.is_verified && self.tree.node(place.node).who.is_some();
+        if is_presumed && course.hint != Some(self.ttl_at(at)) {
+            self.ask_alone(path, before);
+        }
+    }
+
+    /// A path finds out by itself who is at one of its places.
+    fn ask_alone(&mut self, path: PathIndex, at: usize) {
+        let parent = self.parent_at(path, at);
+        let node = self.add_node(path, parent, self.ttl_at(at), true);
+        self.put(path, at, node);
+        self.reparent(path, at + 1);
     }
 
     /// Those who presumed the only known router behind a node can't do so any more where there are two.
@@ -194,7 +235,9 @@ impl Sweeper {
         for id in self.tree.children(parent).to_vec() {
             let at = usize::from(self.tree.node(id).ttl.saturating_sub(self.options.first_ttl));
             let members = self.tree.node(id).members.iter().copied();
-            let presuming: Vec<_> = members.filter(|&path| !self.paths[path].places[at].is_verified).collect();
+            let presuming: Vec<_> = members
+                .filter(|&path| !self.paths[path].places[at].is_verified)
+                .collect();
             for path in presuming {
                 let node = self.unverified(path, parent, self.ttl_at(at));
                 self.put(path, at, node);
@@ -207,7 +250,9 @@ impl Sweeper {
     fn reparent(&mut self, path: PathIndex, from: usize) {
         for at in from..self.paths[path].places.len() {
             let parent = self.parent_at(path, at);
-            let Place { node: id, is_verified, .. } = self.paths[path].places[at];
+            let Place {
+                node: id, is_verified, ..
+            } = self.paths[path].places[at];
             let node = self.tree.node(id);
             if node.parent == parent {
                 return;
@@ -319,6 +364,7 @@ impl Place {
             is_verified: false,
             has_asked: false,
             rival: None,
+            doubts: Vec::new(),
         }
     }
 }

@@ -47,4 +47,4 @@ pub enum Budget {
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Longer than anything answers.
-const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+const MAX_TIMEOUT: Duration = Duration::from_hours(1);

@@ -46,6 +46,11 @@ impl Tally {
 
     /// A probe that was judged as lost was answered in time: this host was late to see it.
     pub(super) fn redeem(&mut self, sample: Sample) {
+        let is_lost = |mark: &RoundMark| mark.round == sample.round && mark.rtt.is_none();
+        if !self.rounds.iter().any(is_lost) {
+            // Its loss was taken for that of another router.
+            self.counts.sent += 1;
+        }
         self.accept(sample);
     }
 
@@ -59,6 +64,20 @@ impl Tally {
         let mut copy = self.clone();
         copy.counts.in_flight = 0;
         copy
+    }
+
+    /// What remains where only losses were counted, and these are not its own: probes under way, and what is no loss.
+    pub(super) fn without_losses(&self) -> Self {
+        let counts = HopCounts {
+            sent: 0,
+            received: 0,
+            late: 0,
+            ..self.counts
+        };
+        Self {
+            counts,
+            ..Self::default()
+        }
     }
 
     /// What a report says.

@@ -37,11 +37,31 @@ pub(super) struct Node {
     /// Whether its next turn is in the queue.
     pub(super) has_turn: bool,
     pub(super) mtu: Option<u32>,
+    /// Which paths lost probes here before anybody answered.
+    pub(super) losers: Losers,
     /// Routers behind it that paths share.
     children: Vec<NodeId>,
     /// The place of all paths that don't know yet what is behind it.
     unknown: Option<NodeId>,
     is_free: bool,
+}
+
+/// Whose losses a place counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Losers {
+    Nobody,
+    One(PathIndex),
+    Several,
+}
+
+impl Losers {
+    pub(super) fn and(self, path: PathIndex) -> Self {
+        match self {
+            Self::Nobody => Self::One(path),
+            Self::One(other) if other == path => self,
+            Self::One(_) | Self::Several => Self::Several,
+        }
+    }
 }
 
 /// All places.
@@ -97,6 +117,7 @@ impl Tree {
             phase,
             has_turn: false,
             mtu: None,
+            losers: Losers::Nobody,
             children: Vec::new(),
             unknown: None,
             is_free: false,
@@ -121,6 +142,11 @@ impl Tree {
         &self.nodes[parent].children
     }
 
+    /// The place of those who don't know what is behind a node, if there are any.
+    pub(super) fn unknown(&self, parent: NodeId) -> Option<NodeId> {
+        self.nodes[parent].unknown
+    }
+
     /// Where a path goes that does not know better: to the only known router, else among the unknown, if there are any.
     pub(super) fn default_child(&self, parent: NodeId) -> Option<NodeId> {
         match self.nodes[parent].children.as_slice() {
@@ -132,7 +158,10 @@ impl Tree {
     /// Makes a shared node known to its parent, by what it is.
     pub(super) fn enlist(&mut self, id: NodeId) {
         let Node {
-            parent, who, is_private, ..
+            parent,
+            who,
+            is_private,
+            ..
         } = self.nodes[id];
         match who {
             _ if is_private => {}

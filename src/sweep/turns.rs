@@ -154,6 +154,10 @@ impl Sweeper {
         if self.is_sated(id) {
             return None;
         }
+        if self.is_premature(id) {
+            self.push_node_turn(id, generation, now.after(WAIT));
+            return None;
+        }
         let path = self.next_member(id)?;
         let account = self.account_of(id, path);
         if let Some(account) = account {
@@ -162,7 +166,9 @@ impl Sweeper {
                 self.push_node_turn(id, generation, ready);
                 return None;
             }
-            self.accounts.charge(account, now);
+            let node = self.tree.node(id);
+            let is_first = node.who.is_none() && self.tree.children(node.parent).is_empty();
+            self.accounts.charge(account, now, is_first);
         }
         let node = self.tree.node(id);
         self.pending = Some(Pending {
@@ -174,6 +180,20 @@ impl Sweeper {
             series: self.paths[path].id,
             ttl: node.ttl,
         })
+    }
+
+    /// Whether it will soon be known which of several routers is before this node: until then, its probes may go to a router behind
+    /// any of them, to nobody's expense.
+    fn is_premature(&self, id: NodeId) -> bool {
+        let node = self.tree.node(id);
+        let before = self.tree.node(node.parent);
+        let is_undecided = before.who.is_none() && before.tally.counts.sent == 0;
+        let is_expected = node.is_private && node.who.is_none() || matches!(node.who, Some(Who::Target(_)));
+        self.options.budget == Budget::Gentle
+            && before.ttl > 0
+            && is_undecided
+            && !is_expected
+            && !self.tree.children(before.parent).is_empty()
     }
 
     /// The member whose turn it is; it will be the last next time.
@@ -236,7 +256,11 @@ impl Sweeper {
         }
         // Who was never asked need not wait for the next round; the budget decides.
         let is_new = next.is_some_and(|next| self.place_mut(next, ttl).is_some_and(|place| !place.has_asked));
-        let at = if is_new { now.after(SOON) } else { self.next_slot(id, now) };
+        let at = if is_new {
+            now.after(SOON)
+        } else {
+            self.next_slot(id, now)
+        };
         self.push_node_turn(id, generation, at);
     }
 
@@ -276,6 +300,9 @@ impl Eq for Turn {}
 
 /// After this, a launch that found no room is tried again.
 const RETRY: Duration = Duration::from_millis(20);
+
+/// After this, a node looks again whether it is known who is before it.
+const WAIT: Duration = Duration::from_millis(200);
 
 /// Between probes of several paths to find out whether they share a router.
 const SOON: Duration = Duration::from_millis(20);

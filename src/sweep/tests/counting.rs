@@ -46,14 +46,18 @@ fn rounds_of_all_hops_are_the_same_moments() {
 
 #[test]
 fn late_is_lost_and_late_and_seen_late_is_neither() {
-    let mut lab = Lab::new(options(10), 1, at_third(|n| (n > 5).then_some(Fake::Late(ip(0, 3), MS))));
+    let mut lab = Lab::new(options(10), 1, at_third(|n| (n > 5).then_some(Fake::Late(ip(0, 3)))));
     lab.run();
     let counts = lab.report(0).hops[2].counts;
     assert_eq!((counts.sent, counts.received, counts.late), (10, 5, counts.late));
     // The run ends when the last is judged, which is before it is answered.
     assert!(counts.late >= 4, "{counts:?}");
 
-    let mut lab = Lab::new(options(10), 1, at_third(|n| (n == 5).then_some(Fake::SeenLate(ip(0, 3), MS))));
+    let mut lab = Lab::new(
+        options(10),
+        1,
+        at_third(|n| (n == 5).then_some(Fake::SeenLate(ip(0, 3), MS))),
+    );
     lab.run();
     let counts = lab.report(0).hops[2].counts;
     assert_eq!((counts.sent, counts.received, counts.late), (10, 10, 0));
@@ -66,7 +70,11 @@ fn what_cannot_be_judged_is_not_counted_and_made_up_for() {
         lab.run();
         let counts = lab.report(0).hops[2].counts;
         assert_eq!((counts.sent, counts.received), (10, 10), "{fake:?}");
-        assert_eq!((counts.in_flight, counts.unjudged), (0, 4), "{fake:?}: the 3rd, 6th, 9th and 12th");
+        assert_eq!(
+            (counts.in_flight, counts.unjudged),
+            (0, 4),
+            "{fake:?}: the 3rd, 6th, 9th and 12th"
+        );
     }
 }
 
@@ -91,11 +99,17 @@ fn without_a_number_of_cycles_it_goes_on_until_it_is_stopped() {
     let mut options = options(1);
     options.cycles = None;
     let mut lab = Lab::new(options, 1, line(5));
-    let hour = Mono::default().after(Duration::from_secs(3600));
+    let hour = Mono::default().after(Duration::from_hours(1));
     lab.run_until(hour);
     assert!(!crate::engine::Launcher::is_done(&lab.sweeper));
     let report = lab.report(0);
-    assert_eq!(report.end, End::Reached { ttl: 5, from: target(0) });
+    assert_eq!(
+        report.end,
+        End::Reached {
+            ttl: 5,
+            from: target(0)
+        }
+    );
     for hop in &report.hops {
         assert_eq!(hop.rounds.len(), 512, "only the newest are remembered");
         // 3600 rounds, of which the first two may be passed over, and one more that may be under way.
@@ -103,7 +117,10 @@ fn without_a_number_of_cycles_it_goes_on_until_it_is_stopped() {
     }
     lab.sweeper.stop();
     assert!(crate::engine::Launcher::is_done(&lab.sweeper));
-    assert_eq!(crate::engine::Launcher::poll_launch(&mut lab.sweeper, hour.after(hour.since(Mono::default()))), None);
+    assert_eq!(
+        crate::engine::Launcher::poll_launch(&mut lab.sweeper, hour.after(hour.since(Mono::default()))),
+        None
+    );
 }
 
 #[test]
@@ -118,9 +135,17 @@ fn a_short_interval_is_for_targets_and_the_fast() {
         lab.run_until(end);
         let report = lab.report(0);
         for hop in &report.hops[..4] {
-            assert!((most - 3..=most).contains(&hop.counts.sent), "{budget:?}: {:?}", hop.counts);
+            assert!(
+                (most - 3..=most).contains(&hop.counts.sent),
+                "{budget:?}: {:?}",
+                hop.counts
+            );
         }
-        assert!((195..=201).contains(&report.hops[4].counts.sent), "{budget:?}: {:?}", report.hops[4].counts);
+        assert!(
+            (195..=201).contains(&report.hops[4].counts.sent),
+            "{budget:?}: {:?}",
+            report.hops[4].counts
+        );
     }
 }
 

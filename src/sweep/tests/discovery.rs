@@ -13,7 +13,13 @@ fn a_plain_path_is_swept_ten_times_in_about_ten_seconds() {
     let mut lab = Lab::new(options(10), 1, line(8));
     lab.run();
     let report = lab.report(0);
-    assert_eq!(report.end, End::Reached { ttl: 8, from: target(0) });
+    assert_eq!(
+        report.end,
+        End::Reached {
+            ttl: 8,
+            from: target(0)
+        }
+    );
     assert_eq!(report.cycles, 10);
     assert_eq!(report.hops.len(), 8);
     for (hop, ttl) in report.hops.iter().zip(1..) {
@@ -23,8 +29,16 @@ fn a_plain_path_is_swept_ten_times_in_about_ten_seconds() {
         assert_eq!(hop.last.unwrap().as_nanos(), u64::from(ttl) * 1_000_000);
         assert!(!hop.presumed);
     }
-    assert!(lab.now <= Mono::default().after(Duration::from_secs(12)), "{:?}", lab.now);
-    assert!(lab.news.iter().all(|news| matches!(news, crate::sweep::News::CycleEnded { .. })));
+    assert!(
+        lab.now <= Mono::default().after(Duration::from_secs(12)),
+        "{:?}",
+        lab.now
+    );
+    assert!(
+        lab.news
+            .iter()
+            .all(|news| matches!(news, crate::sweep::News::CycleEnded { .. }))
+    );
     assert_eq!(lab.news.len(), 10);
 }
 
@@ -51,7 +65,11 @@ fn a_wrong_distance_is_found_out() {
                 ttl: length,
                 from: target(0),
             };
-            assert_eq!((report.end, report.hops.len()), (end, usize::from(length)), "reply TTL {reply_ttl}");
+            assert_eq!(
+                (report.end, report.hops.len()),
+                (end, usize::from(length)),
+                "reply TTL {reply_ttl}"
+            );
             assert_eq!(report.cycles, 3, "length {length}, reply TTL {reply_ttl}");
         }
     }
@@ -62,7 +80,13 @@ fn without_a_distance_a_few_ttls_at_a_time_are_tried() {
     let network = |path: u32, ttl: u8, at: Mono| if ttl == 30 { Fake::Lost } else { line(9)(path, ttl, at) };
     let mut lab = Lab::new(options(3), 1, network);
     lab.run();
-    assert_eq!(lab.report(0).end, End::Reached { ttl: 9, from: target(0) });
+    assert_eq!(
+        lab.report(0).end,
+        End::Reached {
+            ttl: 9,
+            from: target(0)
+        }
+    );
     let beyond = (10..=29).map(|ttl| lab.sent_to(0, ttl)).sum::<usize>();
     assert!(beyond <= 3, "{beyond}");
 }
@@ -76,7 +100,11 @@ fn a_silent_tail_shows_one_silent_hop() {
     assert_eq!(report.end, End::Silent { after_ttl: 4 });
     assert_eq!(report.hops.len(), 5);
     assert_eq!((report.hops[4].counts.sent, report.hops[4].counts.received), (5, 0));
-    assert_eq!((10..30).map(|ttl| lab.sent_to(0, ttl)).sum::<usize>(), 0, "5 silent hops end it");
+    assert_eq!(
+        (10..30).map(|ttl| lab.sent_to(0, ttl)).sum::<usize>(),
+        0,
+        "5 silent hops end it"
+    );
 }
 
 #[test]
@@ -97,9 +125,19 @@ fn silent_hops_within_are_shown_and_passed() {
     let mut lab = Lab::new(options(4), 1, network);
     lab.run();
     let report = lab.report(0);
-    assert_eq!(report.end, End::Reached { ttl: 9, from: target(0) });
+    assert_eq!(
+        report.end,
+        End::Reached {
+            ttl: 9,
+            from: target(0)
+        }
+    );
     assert_eq!(report.hops.len(), 9);
-    assert!(report.hops[2..6].iter().all(|hop| hop.responders.is_empty() && hop.counts.sent == 4));
+    assert!(
+        report.hops[2..6]
+            .iter()
+            .all(|hop| hop.responders.is_empty() && hop.counts.sent == 4)
+    );
 }
 
 #[test]
@@ -168,7 +206,13 @@ fn a_router_that_shows_its_neighbour_twice_is_no_loop() {
     };
     let mut lab = Lab::new(options(3), 1, network);
     lab.run();
-    assert_eq!(lab.report(0).end, End::Reached { ttl: 7, from: target(0) });
+    assert_eq!(
+        lab.report(0).end,
+        End::Reached {
+            ttl: 7,
+            from: target(0)
+        }
+    );
 }
 
 #[test]
@@ -188,8 +232,17 @@ fn a_sweep_may_begin_further_away() {
     let mut lab = Lab::new(options, 1, line(9));
     lab.run();
     let report = lab.report(0);
-    assert_eq!(report.end, End::Reached { ttl: 9, from: target(0) });
-    assert_eq!(report.hops.iter().map(|hop| hop.ttl).collect::<Vec<_>>(), [4, 5, 6, 7, 8, 9]);
+    assert_eq!(
+        report.end,
+        End::Reached {
+            ttl: 9,
+            from: target(0)
+        }
+    );
+    assert_eq!(
+        report.hops.iter().map(|hop| hop.ttl).collect::<Vec<_>>(),
+        [4, 5, 6, 7, 8, 9]
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) enum Fake {
     Errs(IpAddr, u8, u8, Option<u32>),
     Lost,
     /// Answered, but only after the timeout.
-    Late(IpAddr, Duration),
+    Late(IpAddr),
     /// In time by its stamps, but seen after the timeout.
     SeenLate(IpAddr, Duration),
     Fails(SendError),
@@ -75,7 +75,12 @@ pub(super) fn ip(a: u8, b: u8) -> IpAddr {
 
 /// The target of a path.
 pub(super) fn target(path: u32) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(192, 168, u8::try_from(path / 200).unwrap(), u8::try_from(path % 200).unwrap() + 1))
+    IpAddr::V4(Ipv4Addr::new(
+        192,
+        168,
+        u8::try_from(path / 200).unwrap(),
+        u8::try_from(path % 200).unwrap() + 1,
+    ))
 }
 
 pub(super) const MS: Duration = Duration::from_millis(1);
@@ -124,7 +129,7 @@ impl<N: FnMut(u32, u8, Mono) -> Fake> Lab<N> {
 
     /// Runs until the sweeper is done; an hour is too long for any test.
     pub(super) fn run(&mut self) -> &mut Self {
-        self.run_until(Mono::default().after(Duration::from_secs(3600)));
+        self.run_until(Mono::default().after(Duration::from_hours(1)));
         assert!(self.sweeper.is_done(), "still not done after an hour");
         self
     }
@@ -143,7 +148,9 @@ impl<N: FnMut(u32, u8, Mono) -> Fake> Lab<N> {
             self.now = self.now.max(next);
             self.deliver();
             for _ in 0..100_000 {
-                let Some(launch) = self.sweeper.poll_launch(self.now) else { break };
+                let Some(launch) = self.sweeper.poll_launch(self.now) else {
+                    break;
+                };
                 let seq = self.seqs.entry(launch.series.get()).or_default();
                 let this = ProbeSeq::new(*seq);
                 *seq += 1;
@@ -158,8 +165,15 @@ impl<N: FnMut(u32, u8, Mono) -> Fake> Lab<N> {
         for hop in &report.hops {
             let lost = hop.rounds.iter().filter(|mark| mark.rtt.is_none()).count();
             assert!(hop.counts.sent >= hop.counts.received, "{hop:?}");
-            assert!(hop.counts.sent - hop.counts.received >= u64::try_from(lost).unwrap(), "{hop:?}");
-            assert_eq!(hop.responders.iter().map(|known| known.answers).sum::<u64>(), hop.counts.received, "{hop:?}");
+            assert!(
+                hop.counts.sent - hop.counts.received >= u64::try_from(lost).unwrap(),
+                "{hop:?}"
+            );
+            assert_eq!(
+                hop.responders.iter().map(|known| known.answers).sum::<u64>(),
+                hop.counts.received,
+                "{hop:?}"
+            );
             assert!(hop.rounds.is_sorted_by(|a, b| a.round < b.round), "{hop:?}");
         }
         report
@@ -206,7 +220,12 @@ impl<N: FnMut(u32, u8, Mono) -> Fake> Lab<N> {
         };
         let late = self.timeout + MS * 300;
         if !matches!(fake, Fake::Fails(_)) {
-            say(Duration::ZERO, What::Sent { late_by: Duration::ZERO });
+            say(
+                Duration::ZERO,
+                What::Sent {
+                    late_by: Duration::ZERO,
+                },
+            );
         }
         match fake {
             Fake::Expires(from, rtt) => say(rtt, answered(exceeded(from), from, rtt, None, None)),
@@ -216,16 +235,20 @@ impl<N: FnMut(u32, u8, Mono) -> Fake> Lab<N> {
                 say(MS * 5, answered(Answer::Unreachable(error), from, MS * 5, None, mtu));
             }
             Fake::Lost => say(self.timeout, What::TimedOut),
-            Fake::Late(from, _) => {
+            Fake::Late(from) => {
                 say(self.timeout, What::TimedOut);
-                let What::Answered(mut answer) = answered(exceeded(from), from, late, None, None) else { return };
+                let What::Answered(mut answer) = answered(exceeded(from), from, late, None, None) else {
+                    return;
+                };
                 answer.in_time = InTime::Late;
                 answer.timed_out = true;
                 say(late, What::Answered(answer));
             }
             Fake::SeenLate(from, rtt) => {
                 say(self.timeout, What::TimedOut);
-                let What::Answered(mut answer) = answered(exceeded(from), from, rtt, None, None) else { return };
+                let What::Answered(mut answer) = answered(exceeded(from), from, rtt, None, None) else {
+                    return;
+                };
                 answer.timed_out = true;
                 say(late, What::Answered(answer));
             }

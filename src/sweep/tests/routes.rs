@@ -9,7 +9,7 @@ use super::network::{Fake, Lab, MS, ip, line, options, target};
 use crate::sweep::{End, News, PathChange};
 use crate::units::{Mono, SeriesId};
 
-fn changes<'a>(news: &'a [News]) -> Vec<&'a PathChange> {
+fn changes(news: &[News]) -> Vec<&PathChange> {
     let changes = news.iter().filter_map(|news| match news {
         News::PathChanged(change) => Some(change),
         News::CycleEnded { .. } => None,
@@ -40,9 +40,18 @@ fn another_router_in_the_place_of_the_old_one_is_a_change_from_there_on() {
     assert!(change.at >= second(20) && change.at <= second(22), "{:?}", change.at);
     let report = lab.report(0);
     assert_eq!(report.changed_at, Some(change.at));
-    assert_eq!(report.end, End::Reached { ttl: 6, from: target(0) });
+    assert_eq!(
+        report.end,
+        End::Reached {
+            ttl: 6,
+            from: target(0)
+        }
+    );
     for hop in &report.hops[2..] {
-        assert_eq!(hop.counts.sent, hop.counts.received, "the outage is not of the new course: {hop:?}");
+        assert_eq!(
+            hop.counts.sent, hop.counts.received,
+            "the outage is not of the new course: {hop:?}"
+        );
         assert!((14..=21).contains(&hop.counts.sent), "{hop:?}");
         assert_eq!(hop.responders.len(), 1);
     }
@@ -66,7 +75,11 @@ fn a_longer_and_a_shorter_path_are_changes() {
             ttl: after,
             from: target(0),
         };
-        assert_eq!((report.end, report.hops.len()), (end, usize::from(after)), "{before} -> {after}");
+        assert_eq!(
+            (report.end, report.hops.len()),
+            (end, usize::from(after)),
+            "{before} -> {after}"
+        );
         let targets = report.hops.iter().filter(|hop| hop.responders[0].address == target(0));
         assert_eq!(targets.count(), 1, "the target is shown once");
         assert!(report.hops.iter().all(|hop| hop.counts.sent == hop.counts.received));
@@ -114,13 +127,28 @@ fn routers_that_alternate_are_two_at_one_hop() {
 #[test]
 fn a_target_that_goes_away_is_loss() {
     for gone in [Fake::Lost, Fake::Errs(ip(0, 4), 3, 1, None)] {
-        let network = move |path: u32, ttl: u8, at: Mono| if ttl >= 5 && at > second(10) { gone } else { line(5)(path, ttl, at) };
+        let network = move |path: u32, ttl: u8, at: Mono| {
+            if ttl >= 5 && at > second(10) {
+                gone
+            } else {
+                line(5)(path, ttl, at)
+            }
+        };
         let mut lab = Lab::new(options(20), 1, network);
         lab.run();
         let report = lab.report(0);
-        assert_eq!(report.end, End::Reached { ttl: 5, from: target(0) });
+        assert_eq!(
+            report.end,
+            End::Reached {
+                ttl: 5,
+                from: target(0)
+            }
+        );
         let counts = report.hops[4].counts;
-        assert!(counts.sent == 20 && (9..=11).contains(&counts.received), "{gone:?}: {counts:?}");
+        assert!(
+            counts.sent == 20 && (9..=11).contains(&counts.received),
+            "{gone:?}: {counts:?}"
+        );
         assert!(changes(&lab.news).is_empty());
     }
 }
