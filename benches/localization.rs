@@ -86,10 +86,21 @@ impl Score {
 }
 
 fn score_faulty(kind: Kind, probes: u64, paths: u64, calibration: &mut Calibration) -> Vec<Score> {
-    let names = ["ours", "ours, counts alone", "sequence of exact tests", "first hop that shows it"];
-    let mut scores = names.map(|name| Score { name, ..Score::default() });
+    let names = [
+        "ours",
+        "ours, counts alone",
+        "sequence of exact tests",
+        "first hop that shows it",
+    ];
+    let mut scores = names.map(|name| Score {
+        name,
+        ..Score::default()
+    });
     for number in 0..paths {
-        let plan = Plan { kind: Some(kind), probes };
+        let plan = Plan {
+            kind: Some(kind),
+            probes,
+        };
         let path = Path::random(plan, SEED + number);
         let Some(fault) = path.fault else { continue };
         let evidence = path.hops(true);
@@ -143,7 +154,11 @@ fn score_clean(probes: u64, paths: u64) -> bool {
         eye += any(by_eye);
     }
     println!("\nNo fault, {probes} probes a hop: paths that get one");
-    for (name, found) in [("ours", ours), ("sequence of exact tests", tests), ("first hop that shows it", eye)] {
+    for (name, found) in [
+        ("ours", ours),
+        ("sequence of exact tests", tests),
+        ("first hop that shows it", eye),
+    ] {
         println!("{name:<24} {found:>5} of {paths}: {}", shown(found, paths));
     }
     float(ours) <= 0.0015 * float(paths)
@@ -165,7 +180,10 @@ impl Calibration {
     }
 
     fn print(&self) {
-        println!("\nConfidence, all of the above\n{:>10} {:>8} {:>26}", "said", "paths", "right");
+        println!(
+            "\nConfidence, all of the above\n{:>10} {:>8} {:>26}",
+            "said", "paths", "right"
+        );
         for (count, sum, right) in self.bins.iter().filter(|(count, ..)| *count > 0) {
             println!("{:>10.3} {count:>8} {:>26}", sum / float(*count), shown(*right, *count));
         }

@@ -57,6 +57,8 @@ fn help_goes_to_stdout_and_is_a_success() {
         &["help"],
         &["ping", "--help"],
         &["help", "ping"],
+        &["trace", "-h"],
+        &["help", "trace"],
         &["man", "-h"],
         &["-V"],
     ] {
@@ -78,6 +80,7 @@ fn help_goes_to_stdout_and_is_a_success() {
 fn short_help_reads_as_reviewed() {
     insta::assert_snapshot!("help", stdout(&pathjitter(&["--help"])));
     insta::assert_snapshot!("ping_help", stdout(&pathjitter(&["ping", "--help"])));
+    insta::assert_snapshot!("trace_help", stdout(&pathjitter(&["trace", "--help"])));
     insta::assert_snapshot!("lab_help", stdout(&pathjitter(&["lab", "--help"])));
 }
 
@@ -85,6 +88,7 @@ fn short_help_reads_as_reviewed() {
 fn long_help_reads_as_reviewed() {
     insta::assert_snapshot!("help_long", stdout(&pathjitter(&["help"])));
     insta::assert_snapshot!("ping_help_long", stdout(&pathjitter(&["help", "ping"])));
+    insta::assert_snapshot!("trace_help_long", stdout(&pathjitter(&["help", "trace"])));
     insta::assert_snapshot!("lab_help_long", stdout(&pathjitter(&["help", "lab"])));
 }
 
@@ -134,6 +138,26 @@ fn each_mistake_on_the_command_line_is_one_line_that_names_it() {
             &["ping", "-c", "99999999", "-i", "1us", "-W", "1m", "a"],
             &["-W 1m", "-i 1us", "60000000"],
         ),
+        (&["trace"], &["TARGET"]),
+        (&["trace", "-T", "-u", "a"], &["-T and -u", "exclude"]),
+        (&["trace", "-P", "443", "a"], &["-P 443", "-T or -u", "HOST:443"]),
+        (&["trace", "-T", "-P", "0", "a"], &["--port", "1 to 65535"]),
+        (&["trace", "-f", "9", "-m", "8", "a"], &["-f 9", "-m 8", "no hop"]),
+        (&["trace", "-f", "0", "a"], &["--first-ttl"]),
+        (&["trace", "-m", "256", "a"], &["256", "--max-ttl"]),
+        (&["trace", "-c", "0", "a"], &["0", "--cycles"]),
+        (&["trace", "-i", "1ms", "a"], &["-i 1ms", "10ms"]),
+        (&["trace", "-W", "0", "a"], &["-W 0", "timeout"]),
+        (&["trace", "-W", "2m", "a"], &["-W 2m", "1m"]),
+        (&["trace", "--flows", "0", "a"], &["--flows", "1..=256"]),
+        (
+            &["trace", "--engine", "portable", "a"],
+            &["portable", "--engine", "unprivileged"],
+        ),
+        (&["trace", "-4", "-6", "a"], &["-4 and -6"]),
+        (&["trace", "-6", "127.0.0.1"], &["127.0.0.1", "IPv6", "-6"]),
+        (&["trace", "10.0.0.256"], &["10.0.0.256", "IPv4"]),
+        (&["trace", "fe80::1"], &["fe80::1", "interface"]),
         (&["lab"], &["STORY|FILE"]),
         (
             &["lab", "no-such-story"],
@@ -202,38 +226,38 @@ fn a_story_is_shown_as_it_can_be_read_again_and_all_are_listed() {
 }
 
 #[test]
-fn every_option_of_ping_is_in_the_environment_section_or_needs_no_value() {
-    let help = stdout(&pathjitter(&["help", "ping"]));
-    let section = help.split("Environment:").nth(1).unwrap();
-    let options = help
-        .split("Environment:")
-        .next()
-        .unwrap()
-        .lines()
-        .filter_map(|line| line.trim_start().split_once("--"));
-    let with_value = options.filter(|(before, after)| {
-        (before.is_empty() || (before.len() == 4 && before.starts_with('-'))) && after.contains(" <")
-    });
-    let names: Vec<String> = with_value
-        .map(|(_, after)| after.split(' ').next().unwrap().to_uppercase().replace('-', "_"))
-        .collect();
-    assert!(names.len() >= 14, "{names:?}");
-    for name in names {
-        let is_listed = section.contains(&format!("_{name},")) || section.contains(&format!("_{name}\n"));
-        assert!(is_listed, "{name} is not in {section}");
-        let variable = format!("PATHJITTER_{name}");
-        let bad = [(variable.as_str(), "\u{b7}")];
-        assert!(
-            mistake_in(&["ping", "a"], &bad).contains('\u{b7}'),
-            "{variable} is not read"
-        );
+fn every_option_is_in_the_environment_section_or_needs_no_value() {
+    for (command, least) in [("ping", 14), ("trace", 10)] {
+        let help = stdout(&pathjitter(&["help", command]));
+        let (options, section) = help.split_once("Environment:").unwrap();
+        let options = options.lines().filter_map(|line| line.trim_start().split_once("--"));
+        let with_value = options.filter(|(before, after)| {
+            (before.is_empty() || (before.len() == 4 && before.starts_with('-'))) && after.contains(" <")
+        });
+        let names: Vec<String> = with_value
+            .map(|(_, after)| after.split(' ').next().unwrap().to_uppercase().replace('-', "_"))
+            .collect();
+        assert!(names.len() >= least, "{names:?}");
+        for name in names {
+            let is_listed = section.contains(&format!("_{name},")) || section.contains(&format!("_{name}\n"));
+            assert!(is_listed, "{command}: {name} is not in {section}");
+            let variable = format!("PATHJITTER_{name}");
+            let bad = [(variable.as_str(), "\u{b7}")];
+            assert!(
+                mistake_in(&[command, "a"], &bad).contains('\u{b7}'),
+                "{command}: {variable} is not read"
+            );
+        }
     }
 }
 
 #[test]
 fn manual_pages_render_without_warnings_and_hold_what_the_help_holds() {
     for (args, expected) in [
-        (&["man"][..], &["pathjitter ping", "EXIT STATUS", "ENVIRONMENT"][..]),
+        (
+            &["man"][..],
+            &["pathjitter ping", "pathjitter trace", "EXIT STATUS", "ENVIRONMENT"][..],
+        ),
         (
             &["man", "ping"],
             &[
@@ -242,6 +266,16 @@ fn manual_pages_render_without_warnings_and_hold_what_the_help_holds() {
                 "EXIT STATUS",
                 "a refusal is no answer",
                 "PATHJITTER_COUNT",
+            ],
+        ),
+        (
+            &["man", "trace"],
+            &[
+                "--first-ttl",
+                "--fast",
+                "EXAMPLES",
+                "was not reached",
+                "PATHJITTER_CYCLES",
             ],
         ),
         (&["man", "lab"], &["--seed", "lossy-uplink", "EXIT STATUS", "SHELL"]),
@@ -284,7 +318,9 @@ fn completion_scripts_are_accepted_by_their_shells() {
         let output = pathjitter(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0), "{shell}");
         let script = stdout(&output);
-        assert!(script.contains("max-syn-rate"), "{shell}: {script}");
+        for option in ["max-syn-rate", "first-ttl"] {
+            assert!(script.contains(option), "{shell}: {script}");
+        }
         let Ok(mut child) = Command::new(shell)
             .arg(check)
             .stdin(Stdio::piped())

@@ -108,16 +108,30 @@ impl Path {
         let bursts = Bursts::random(fault, plan.probes, &mut rng);
         let measured = (1..=hops).map(|ttl| {
             let base_ms = base_ms[..usize::from(ttl)].iter().sum();
-            let hop = OneHop { ttl, manner: manners[usize::from(ttl) - 1], base_ms, noise_ms };
+            let hop = OneHop {
+                ttl,
+                manner: manners[usize::from(ttl) - 1],
+                base_ms,
+                noise_ms,
+            };
             hop.measure(&bursts, plan.probes, &mut rng)
         });
         let measured = measured.collect();
-        Self { fault, probes: plan.probes, manners, measured }
+        Self {
+            fault,
+            probes: plan.probes,
+            manners,
+            measured,
+        }
     }
 
     /// One link in three is a long one.
     fn delay_of_link(rng: &mut ChaCha8Rng) -> f64 {
-        if rng.random_bool(0.33) { log_uniform(rng, 1.0, 8.0) } else { log_uniform(rng, 0.05, 0.3) }
+        if rng.random_bool(0.33) {
+            log_uniform(rng, 1.0, 8.0)
+        } else {
+            log_uniform(rng, 0.05, 0.3)
+        }
     }
 
     pub(crate) fn hops(&self, with_rounds: bool) -> Vec<HopEvidence<'_>> {
@@ -127,7 +141,11 @@ impl Path {
 
     #[expect(clippy::unused_self, reason = "evidence is of this path")]
     pub(crate) fn evidence<'a>(&self, hops: &'a [HopEvidence<'a>]) -> PathEvidence<'a> {
-        PathEvidence { hops, reached: true, dead_end: None }
+        PathEvidence {
+            hops,
+            reached: true,
+            dead_end: None,
+        }
     }
 
     /// Whether both ends of the faulty link answer without limits, and enough probes were impaired. Of delays, those above 3 ms count.
@@ -137,7 +155,9 @@ impl Path {
             let manner = usize::from(ttl).checked_sub(1).map(|at| self.manners[at]);
             match (manner, fault.kind) {
                 (None | Some(Manner::Plain), _) => true,
-                (Some(Manner::Slow(_)), Kind::Loss) | (Some(Manner::Random(_) | Manner::Bucket(_)), Kind::Jitter) => true,
+                (Some(Manner::Slow(_)), Kind::Loss) | (Some(Manner::Random(_) | Manner::Bucket(_)), Kind::Jitter) => {
+                    true
+                }
                 _ => false,
             }
         };
@@ -162,7 +182,11 @@ fn hop_evidence(measured: &Measured, probes: u64, with_rounds: bool) -> HopEvide
         sent: probes,
         received: measured.rtts.count(),
         rtts: &measured.rtts,
-        rounds: if with_rounds { &measured.rounds[remembered..] } else { &[] },
+        rounds: if with_rounds {
+            &measured.rounds[remembered..]
+        } else {
+            &[]
+        },
     }
 }
 
@@ -173,9 +197,17 @@ impl Manner {
         }
         let share = rng.random_range(0.05..0.6);
         if rng.random_bool(0.25) {
-            return if rng.random_bool(0.5) { Self::Bucket(share) } else { Self::Random(share) };
+            return if rng.random_bool(0.5) {
+                Self::Bucket(share)
+            } else {
+                Self::Random(share)
+            };
         }
-        if rng.random_bool(0.2) { Self::Slow(share) } else { Self::Plain }
+        if rng.random_bool(0.2) {
+            Self::Slow(share)
+        } else {
+            Self::Plain
+        }
     }
 }
 
@@ -208,15 +240,26 @@ impl Bursts {
         let chances = (0..rounds).map(|_| match fault {
             None => 0.0,
             Some(Fault { burst: None, share, .. }) => share,
-            Some(Fault { burst: Some(length), share, .. }) => {
+            Some(Fault {
+                burst: Some(length),
+                share,
+                ..
+            }) => {
                 // A chain of two states; in the bad one, nine of ten probes are impaired.
                 let bad = share / 0.9;
-                let changes = if is_bad { 1.0 / length } else { bad / (1.0 - bad) / length };
+                let changes = if is_bad {
+                    1.0 / length
+                } else {
+                    bad / (1.0 - bad) / length
+                };
                 is_bad ^= rng.random_bool(changes.min(1.0));
                 if is_bad { 0.9 } else { 0.0 }
             }
         });
-        Self { fault, chances: chances.collect() }
+        Self {
+            fault,
+            chances: chances.collect(),
+        }
     }
 }
 
@@ -232,7 +275,10 @@ struct OneHop {
 impl OneHop {
     fn measure(&self, bursts: &Bursts, probes: u64, rng: &mut ChaCha8Rng) -> Measured {
         let address = Ipv4Addr::new(10, 0, self.ttl, 1).into();
-        let mut measured = Measured { ttl: self.ttl, ..Measured::default() };
+        let mut measured = Measured {
+            ttl: self.ttl,
+            ..Measured::default()
+        };
         let mut tokens = 1.0;
         for (round, chance) in (0..probes).zip(&bursts.chances) {
             let rtt = self.probe(bursts.fault, *chance, &mut tokens, rng).map(nanos_of_ms);

@@ -53,5 +53,9 @@ fn deviation_ns(hop: &HopEvidence<'_>) -> f64 {
         sum += count * value;
         squares += count * value * value;
     }
-    if n < 1.0 { 0.0 } else { (squares / n - (sum / n).powi(2)).max(0.0).sqrt() }
+    if n < 1.0 {
+        0.0
+    } else {
+        (squares / n - (sum / n).powi(2)).max(0.0).sqrt()
+    }
 }

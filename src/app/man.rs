@@ -32,6 +32,7 @@ pub(super) fn page(command: Option<&str>) -> io::Result<Option<Vec<u8>>> {
 fn sections_of(command: &str) -> Option<&'static Sections> {
     match command {
         "ping" => Some(&help::PING),
+        "trace" => Some(&help::TRACE),
         "lab" => Some(&help::LAB),
         _ => None,
     }

@@ -7,14 +7,21 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
+mod complaints;
 pub mod exit;
 mod lab;
 mod man;
+mod packets;
 pub mod ping;
+mod printer;
+mod process;
+mod signals;
+mod targets;
+mod trace;
 mod usage;
 
 use crate::config::args::{Cli, Command};
-use crate::config::{LabPlan, PingPlan, Surroundings};
+use crate::config::{LabPlan, PingPlan, Surroundings, TracePlan};
 use exit::Exit;
 
 /// Runs the program with the words of its command line, the first of which is its name.
@@ -28,6 +35,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     };
     match cli.command {
         Command::Ping(args) => ping::run(&PingPlan::new(*args, &Surroundings::of_this_process())?),
+        Command::Trace(args) => trace::run(&TracePlan::new(&args, &Surroundings::of_this_process())?),
         Command::Lab(args) => lab::run(LabPlan::new(args, std::env::var_os("SHELL"))),
         Command::Completions(args) => completions(args.shell),
         Command::Man(args) => manual(args.command.as_deref()),

@@ -4,33 +4,31 @@
 //! measured or a command ends it. The printer waits for its output. This one resolves names and handles signals on a tokio runtime;
 //! it waits for whichever comes first, and none of its waits loses anything when another branch wins: queues keep what is in them.
 
-mod printer;
 mod session;
 mod sink;
-mod targets;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::oneshot;
 
-use self::printer::Printer;
 use self::session::Session;
 use self::sink::PingSink;
 use self::view::{Live, Row, View};
+use super::complaints::{complain, complain_of_noise, complain_of_refused};
 use super::exit::Exit;
+use super::packets::{self, Advice, known_families};
+use super::printer::Printer;
+use super::targets::{self, Wanted};
 use crate::clock::SystemClock;
-use crate::config::{EngineChoice, Family, Host, PingPlan, Target};
+use crate::config::{EngineChoice, PingPlan};
 use crate::net::resolve::{Limits, NameResolver};
 use crate::net::{
-    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortUse, PortableOptions, Prepared, Privilege, Refused,
-    control, has_kernel_stamps, prepare, run_portable,
+    Capacity, Command, Finished, Inbox, NativeOptions, Needs, PortUse, PortableOptions, Privilege, control,
+    has_kernel_stamps, run_portable,
 };
 use crate::report::OutputError;
-use crate::sys;
 
 /// Probes as planned and prints what came back.
 ///
@@ -48,7 +46,7 @@ async fn ping(plan: &PingPlan) -> anyhow::Result<Exit> {
     let view = View::new(plan, clock.clone()).context("standard output is not open")?;
     let (live, user_rtt) = (view.live(), view.shows_summaries());
     let resolver = NameResolver::of_this_system(Limits::default());
-    let (ready, pending) = targets::start(plan, &resolver);
+    let (ready, pending) = targets::start(wanted(plan), &resolver);
     let (remote, inbox) = control().context("an eventfd could not be made")?;
     let printer = Printer::start(view)?;
     let lines = matches!(live, Live::Lines | Live::Each).then(|| printer.jobs());
@@ -69,7 +67,17 @@ async fn ping(plan: &PingPlan) -> anyhow::Result<Exit> {
     }
 }
 
-type Measured = anyhow::Result<Finished<PingSink>>;
+type Measured = packets::Measured<PingSink>;
+
+/// What names and addresses are to become.
+pub(super) fn wanted(plan: &PingPlan) -> Wanted<'_> {
+    Wanted {
+        targets: &plan.targets,
+        family: plan.family,
+        flows: plan.flows,
+        pace: plan.pace,
+    }
+}
 
 /// Opens the sockets, so that what is missing is said before anything else, and starts the packet thread.
 fn start_thread(
@@ -96,49 +104,12 @@ fn start_thread(
                 max_syn_rate: plan.max_syn_rate,
             };
             return Ok((
-                spawn(move || Ok(run_portable(inbox, sink, options)?))?,
+                packets::spawn(move || Ok(run_portable(inbox, sink, options)?))?,
                 Advice::default(),
             ));
         }
     };
-    let prepared = prepare(native_options(plan, clock, privilege), inbox, sink)?;
-    for notice in &prepared.notices {
-        complain(notice);
-    }
-    let Prepared {
-        native,
-        failures,
-        buffer_hint,
-        ..
-    } = prepared;
-    let thread = spawn(move || Ok(native.run()?))?;
-    Ok((
-        thread,
-        Advice {
-            told: failures,
-            buffer_hint,
-        },
-    ))
-}
-
-/// What the user should know of the way this host measures.
-#[derive(Default)]
-struct Advice {
-    /// Why some series are refused, which was said at the start.
-    told: BTreeSet<String>,
-    /// What to do if the receive buffers prove too small.
-    buffer_hint: Option<String>,
-}
-
-/// Runs `measure` on a thread of its own. It is not joined: what it leaves comes through the channel.
-fn spawn(measure: impl FnOnce() -> Measured + Send + 'static) -> anyhow::Result<oneshot::Receiver<Measured>> {
-    let (done, finished) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("packets".to_owned());
-    // Whoever waits for the result may be gone: then nobody misses it.
-    thread
-        .spawn(move || drop(done.send(measure())))
-        .context("the packet thread could not be started")?;
-    Ok(finished)
+    packets::start(native_options(plan, clock, privilege), inbox, sink)
 }
 
 fn native_options(plan: &PingPlan, clock: SystemClock, privilege: Privilege) -> NativeOptions {
@@ -149,7 +120,7 @@ fn native_options(plan: &PingPlan, clock: SystemClock, privilege: Privilege) -> 
         privilege,
         packet: plan.packet.clone(),
         needs: Needs::of(endpoints),
-        families: known_families(plan),
+        families: known_families(&plan.targets, plan.family),
         flows: plan.flows,
         interval: plan.pace.interval,
         source_ports: PortUse::Rotating,
@@ -161,19 +132,6 @@ fn native_options(plan: &PingPlan, clock: SystemClock, privilege: Privilege) -> 
             .unwrap_or(RECEIVE_BUFFER),
         capacity: capacity(plan, series),
     }
-}
-
-/// The families that are probed for sure, before any name is resolved.
-fn known_families(plan: &PingPlan) -> Vec<sys::Family> {
-    let of_target = |target: &Target| match (&target.host, plan.family) {
-        (Host::Address(address, _), _) => Some(sys::Family::from(*address)),
-        (Host::Name(_), Family::V4) => Some(sys::Family::V4),
-        (Host::Name(_), Family::V6) => Some(sys::Family::V6),
-        (Host::Name(_), Family::Any) => None,
-    };
-    let mut families: Vec<_> = plan.targets.iter().filter_map(of_target).collect();
-    families.dedup();
-    families
 }
 
 /// How much to remember: a minute of probes for late answers where that is cheap, and in a flood the probes of one timeout.
@@ -205,19 +163,7 @@ fn judge(plan: &PingPlan, finished: &Finished<PingSink>, advice: &Advice) -> Exi
             finished.sink.dropped
         ));
     }
-    let drops = finished.noise.icmp_receive_drops + finished.noise.tcp_receive_drops;
-    if let (1.., Some(hint)) = (drops, &advice.buffer_hint) {
-        complain(&format!(
-            "{drops} packets did not fit into the receive queue of this host: {hint}"
-        ));
-    }
-    if plan.output.verbose {
-        finished
-            .noise
-            .sentences()
-            .iter()
-            .for_each(|sentence| complain(sentence));
-    }
+    complain_of_noise(&finished.noise, advice, plan.output.verbose);
     complain_of_refused(&finished.refused, &advice.told, rows.is_empty());
     let silent = rows.iter().any(|row| row.summary.counts.received == 0);
     let mut crossed = false;
@@ -243,26 +189,6 @@ fn judge(plan: &PingPlan, finished: &Finished<PingSink>, advice: &Advice) -> Exi
     }
 }
 
-/// Names what could not be probed at all, by its reason, unless that was said and is all there is to say.
-fn complain_of_refused(refused: &[Refused], told: &BTreeSet<String>, nothing_else: bool) {
-    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for Refused { series, why } in refused {
-        by_reason.entry(why).or_default().push(&series.target);
-    }
-    for (why, targets) in by_reason {
-        let shown = targets.iter().take(NAMES_SHOWN).copied().collect::<Vec<_>>().join(", ");
-        let more = if targets.len() > NAMES_SHOWN { ", ..." } else { "" };
-        let count = targets.len();
-        match told.contains(why) {
-            true if nothing_else => {}
-            true => complain(&format!(
-                "not measured, for the reason above: {shown}{more} ({count} series)"
-            )),
-            false => complain(&format!("not measured: {shown}{more} ({count} series): {why}")),
-        }
-    }
-}
-
 /// How a threshold calls a series.
 fn subject(row: &Row) -> String {
     let series = &row.series;
@@ -272,14 +198,6 @@ fn subject(row: &Row) -> String {
         .map_or_else(|| "icmp".to_owned(), |port| format!("tcp/{port}"));
     format!("{} {proto}", series.target)
 }
-
-/// One line on stderr. Where that is closed, there is nobody to tell.
-fn complain(line: &str) {
-    let _ = writeln!(std::io::stderr(), "pathjitter: {line}");
-}
-
-/// Names in one message.
-const NAMES_SHOWN: usize = 5;
 
 /// 8 MiB hold 10,000 packets with the kernel's overhead: more than answer within a scheduling delay.
 const RECEIVE_BUFFER: usize = 8 << 20;
@@ -297,4 +215,4 @@ const FLOOD_PER_MILLI: u32 = 128;
 const FLOOD_WINDOW: usize = 256;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

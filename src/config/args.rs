@@ -13,6 +13,7 @@ use super::plan::{EngineChoice, MAX_FLOWS};
 use super::source::SourceSpec;
 use super::target::TargetSpec;
 use super::threshold::Threshold;
+pub use super::trace_args::TraceArgs;
 use super::{bytes, duration, help, traffic_class};
 use crate::series::{DEFAULT_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 
@@ -21,7 +22,7 @@ use crate::series::{DEFAULT_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 #[command(
     name = "pathjitter",
     version,
-    about = "Measure latency, jitter and loss of many backends at once, over ICMP echo and TCP SYN",
+    about = "Measure latency, jitter and loss of many backends at once, and where on the path they start",
     disable_help_flag = true,
     args_override_self = true,
     propagate_version = true,
@@ -50,6 +51,17 @@ pub enum Command {
     /// A bare host is probed by ICMP echo, a host with a port by ICMP echo and TCP SYN. Names resolve to all their
     /// IPv4 addresses, or to all their IPv6 addresses if they have no IPv4 address; -4 and -6 choose.
     Ping(Box<PingArgs>),
+    /// Show the hops to targets, and where loss and jitter start
+    ///
+    /// Sends probes whose TTL ends at the first router, the second, and so on to the target, cycle after cycle, and says what each
+    /// hop answers: the columns of 'mtr --report', an interval for each loss, and a verdict. A hop that answers late or not at all
+    /// may only be slow, or not allowed, to answer; the verdict names where what the target suffers starts, and says so where
+    /// the counts are too small to tell.
+    ///
+    /// All probes of a flow look the same to routers, so that they take one path. A bare host is traced by ICMP echo, a host with
+    /// a port by ICMP echo and TCP SYN; -T and -u trace by TCP SYN or UDP alone. Each router is probed at most once a second,
+    /// however many targets lie behind it, because many routers answer no more; --fast lifts that.
+    Trace(Box<TraceArgs>),
     /// Run a command in a simulated network, with real sockets
     ///
     /// Runs a command, or a shell, whose only way out is a network that is simulated as a file describes it: links with
@@ -70,7 +82,7 @@ pub enum Command {
 
 /// `-h` and `--help` are short; `pathjitter help COMMAND` is long.
 #[derive(Debug, Args)]
-struct HelpFlag {
+pub(super) struct HelpFlag {
     /// Print this help; 'pathjitter help' with the name of a command says more
     #[arg(short = 'h', long = "help", action = ArgAction::HelpShort)]
     help: Option<bool>,
@@ -266,11 +278,11 @@ pub struct PingArgs {
     help: HelpFlag,
 }
 
-fn parse_port(text: &str) -> Result<NonZeroU16, String> {
+pub(super) fn parse_port(text: &str) -> Result<NonZeroU16, String> {
     text.parse().map_err(|_| "ports are 1 to 65535".to_owned())
 }
 
-fn parse_count(text: &str) -> Result<u64, String> {
+pub(super) fn parse_count(text: &str) -> Result<u64, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| "a count is a whole number from 1".to_owned())
 }
@@ -284,9 +296,9 @@ fn parse_buffer(text: &str) -> Result<u32, String> {
 }
 
 // Not doc comments: rustdoc would take the brackets for links.
-const TARGET_HELP: &str = "What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets";
+pub(super) const TARGET_HELP: &str = "What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets";
 
-const LONG_TARGET: &str = "What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets
+pub(super) const LONG_TARGET: &str = "What to probe: [NAME=]HOST[:PORT] or [NAME=][V6]:PORT with V6 in brackets
 
 HOST is a name or an address. NAME is what the reports call it; without one, HOST as typed. An IPv6 address without a \
 port needs no brackets. Link-local addresses take their interface behind a percent sign: fe80::1%eth0.";
@@ -294,14 +306,14 @@ port needs no brackets. Link-local addresses take their interface behind a perce
 const ENGINE_HELP: &str =
     "How to send: auto, raw (root or CAP_NET_RAW), unprivileged, or portable (stamps of user space) [default: auto]";
 
-const PROTOCOLS: &str = "Protocols";
-const PACE: &str = "Pace";
-const PACKETS: &str = "Packets";
-const OUTPUT: &str = "Output";
-const ADVANCED: &str = "Advanced";
+pub(super) const PROTOCOLS: &str = "Protocols";
+pub(super) const PACE: &str = "Pace";
+pub(super) const PACKETS: &str = "Packets";
+pub(super) const OUTPUT: &str = "Output";
+pub(super) const ADVANCED: &str = "Advanced";
 
 /// The largest UDP-like payload of one IPv4 packet: 65,535 less 20 bytes of IP and 8 of ICMP header.
-const MAX_PAYLOAD_BYTES: i64 = 65_507;
+pub(super) const MAX_PAYLOAD_BYTES: i64 = 65_507;
 
 /// Below this, the bookkeeping of a single packet (`skb->truesize`) already fills the buffer.
 const MIN_RECEIVE_BUFFER_BYTES: u32 = 4_096;

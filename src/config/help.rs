@@ -20,10 +20,21 @@ pub const ROOT: Sections = Sections {
             "pathjitter ping app01 app02:443",
             "probe app01 by ICMP, app02 by ICMP and TCP SYN",
         ),
+        (
+            "pathjitter trace app01",
+            "the hops to app01, and where loss and jitter start",
+        ),
         ("pathjitter help ping", "all options of ping at length"),
     ],
     exit_status: EXIT_STATUS,
-    environment: ENVIRONMENT,
+    environment: &[
+        (
+            "PATHJITTER_...",
+            "The value of an option, where the command line does not give it; 'pathjitter help COMMAND' lists them.",
+        ),
+        FLAGS,
+        NO_COLOR,
+    ],
 };
 
 /// Of `pathjitter ping`.
@@ -52,6 +63,39 @@ pub const PING: Sections = Sections {
     ],
     exit_status: EXIT_STATUS,
     environment: ENVIRONMENT,
+};
+
+/// Of `pathjitter trace`.
+pub const TRACE: Sections = Sections {
+    examples: &[
+        ("pathjitter trace app01", "a live table on a terminal, else a report"),
+        (
+            "pathjitter trace -r -n -c 60 app01",
+            "a report after 60 cycles, without names",
+        ),
+        ("pathjitter trace -T -P 443 app01 app02", "by SYNs to port 443 of both"),
+        ("pathjitter trace --flows 8 app01", "the paths that 8 flows take"),
+        ("pathjitter trace --json app01", "for programs: one JSON line per path"),
+    ],
+    exit_status: &[
+        (
+            "0",
+            "Every target was reached: an echo reply, a SYN-ACK, a RST, or port unreachable by UDP. Ctrl-C and SIGTERM are a normal end.",
+        ),
+        ("1", "Some target was not reached."),
+        (
+            "2",
+            "Wrong usage, a name that does not resolve, a missing permission, or an I/O error.",
+        ),
+    ],
+    environment: &[
+        (
+            "PATHJITTER_CYCLES, _INTERVAL, _TIMEOUT, _FIRST_TTL, _MAX_TTL, _PORT, _FLOWS, _SIZE, _SOURCE, _TOS, _ENGINE",
+            "The value of the option of that name, where the command line does not give it.",
+        ),
+        FLAGS,
+        NO_COLOR,
+    ],
 };
 
 /// Of `pathjitter lab`.
@@ -92,19 +136,23 @@ const EXIT_STATUS: &[(&str, &str)] = &[
     ),
 ];
 
-/// How options are set from the environment.
+/// How options of `ping` are set from the environment.
 const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "PATHJITTER_COUNT, _INTERVAL, _TIMEOUT, _DEADLINE, _SLOT, _MAX_SYN_RATE, _TCP, _FLOWS, _SIZE, _TTL, _SOURCE, _TOS, \
          _FAIL_IF, _ENGINE, _RECEIVE_BUFFER",
         "The value of the option of that name, where the command line does not give it.",
     ),
-    (
-        "PATHJITTER_JSON, _NUMERIC, _VERBOSE",
-        "Turn that flag on, with any value but 0, no, off and false.",
-    ),
-    ("NO_COLOR", "If set and not empty, no colours."),
+    FLAGS,
+    NO_COLOR,
 ];
+
+const FLAGS: (&str, &str) = (
+    "PATHJITTER_JSON, _NUMERIC, _VERBOSE",
+    "Turn that flag on, with any value but 0, no, off and false.",
+);
+
+const NO_COLOR: (&str, &str) = ("NO_COLOR", "If set and not empty, no colours.");
 
 /// What follows the short help.
 pub(super) fn short(sections: &Sections) -> String {

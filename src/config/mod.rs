@@ -1,6 +1,6 @@
 //! From the command line to a plan.
 //!
-//! [`args`] is syntax: each word is checked by itself. [`PingPlan`] is meaning: the words together, with every
+//! [`args`] is syntax: each word is checked by itself. [`PingPlan`] and its like are meaning: the words together, with every
 //! default filled in and every contradiction refused, so that nothing after it needs to ask whether a setting is
 //! valid.
 
@@ -15,6 +15,8 @@ mod source;
 mod surroundings;
 mod target;
 mod threshold;
+mod trace_args;
+mod trace_plan;
 mod traffic_class;
 
 pub use lab::{LabPlan, LabRun};
@@ -23,3 +25,4 @@ pub use source::{SourceError, SourceSpec};
 pub use surroundings::{Stdout, Surroundings, User};
 pub use target::{HostSpec, TargetError, TargetSpec};
 pub use threshold::{Judgement, Threshold, ThresholdError};
+pub use trace_plan::{TraceEngine, TracePlan, TraceView};

@@ -8,16 +8,19 @@
 //!   deadline is given, half of it is the most that the timeout may be.
 //! - Probes under way are bounded per target, since each costs memory until its timeout.
 
+pub(super) mod demand;
 mod error;
-mod targets;
+pub(super) mod targets;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::demand::{FamilyDemand, Source};
+use self::targets::Setting;
 use super::args::PingArgs;
-use super::source::SourceSpec;
 use super::surroundings::{Stdout, Surroundings, User};
+use super::target::TargetSpec;
 use super::threshold::Threshold;
 use crate::series::{DEFAULT_PAYLOAD_BYTES, Endpoint, Pace, PacketOptions};
 
@@ -128,10 +131,15 @@ impl PingPlan {
             return Err(PlanError::BothIcmp);
         }
         let source = Source::new(args.source.as_ref(), surroundings)?;
-        let demand = FamilyDemand::new(&args, source.address)?;
+        let demand = FamilyDemand::new((args.ipv4, args.ipv6), source.address)?;
         let pace = pace(&args, surroundings)?;
         let deadline = deadline(&args, pace.timeout)?;
-        let targets = targets::build(&args, &source, &demand, surroundings)?;
+        let setting = Setting {
+            source: &source,
+            demand: &demand,
+            surroundings,
+        };
+        let targets = targets::build(&args.targets, &setting, |spec| endpoints(spec, &args))?;
         let flows = args.flows.unwrap_or(1);
         for target in &targets {
             bounded(target, flows, &pace)?;
@@ -175,78 +183,6 @@ impl PingPlan {
     }
 }
 
-/// `-I`, looked up.
-struct Source {
-    interface: Option<(String, u32)>,
-    address: Option<IpAddr>,
-}
-
-impl Source {
-    fn new(spec: Option<&SourceSpec>, surroundings: &Surroundings) -> Result<Self, PlanError> {
-        let found = |name: &str| match (surroundings.interface_index)(name) {
-            Some(index) => Ok(Some((name.to_owned(), index))),
-            None => Err(PlanError::NoInterface(name.to_owned())),
-        };
-        match spec {
-            None => Ok(Self {
-                interface: None,
-                address: None,
-            }),
-            Some(SourceSpec::Interface(name)) => Ok(Self {
-                interface: found(name)?,
-                address: None,
-            }),
-            Some(SourceSpec::Address(IpAddr::V6(v6))) if v6.is_unicast_link_local() => {
-                Err(PlanError::SourceWithoutZone((*v6).into()))
-            }
-            Some(SourceSpec::Address(address)) => Ok(Self {
-                interface: None,
-                address: Some(*address),
-            }),
-            Some(SourceSpec::ScopedAddress(v6, name)) => Ok(Self {
-                interface: found(name)?,
-                address: Some((*v6).into()),
-            }),
-        }
-    }
-}
-
-/// The family that the options ask for, and which option it was, for messages.
-struct FamilyDemand {
-    family: Family,
-    option: String,
-}
-
-impl FamilyDemand {
-    fn new(args: &PingArgs, source: Option<IpAddr>) -> Result<Self, PlanError> {
-        let (family, option) = match (args.ipv4, args.ipv6) {
-            (true, true) => return Err(PlanError::BothFamilies),
-            (true, false) => (Family::V4, "-4"),
-            (false, true) => (Family::V6, "-6"),
-            (false, false) => (Family::Any, ""),
-        };
-        match (family, source) {
-            // A source address settles the family of every target.
-            (Family::Any, Some(address)) => {
-                let family = if address.is_ipv4() { Family::V4 } else { Family::V6 };
-                Ok(Self {
-                    family,
-                    option: format!("-I {address}"),
-                })
-            }
-            (_, Some(address)) if !family.admits(address) => Err(PlanError::SourceFamily {
-                source_address: address,
-                wanted: family.name(),
-                option,
-            }),
-            _ => Ok(Self {
-                family,
-                option: option.to_owned(),
-            }),
-        }
-    }
-}
-
 impl Family {
     /// Whether an address is of this family.
     #[must_use]
@@ -266,6 +202,22 @@ impl Family {
             Self::V4 => "IPv4",
             Self::V6 => "IPv6",
         }
+    }
+}
+
+/// What a target of `ping` is probed at.
+fn endpoints(spec: &TargetSpec, args: &PingArgs) -> Result<Vec<Endpoint>, PlanError> {
+    let port = spec.port.or(args.tcp);
+    let replaced_by_tcp = spec.port.is_none() && args.tcp.is_some() && !args.icmp;
+    let icmp = (!args.no_icmp && !replaced_by_tcp).then_some(Endpoint::Icmp);
+    let endpoints: Vec<Endpoint> = icmp
+        .into_iter()
+        .chain(port.map(|port| Endpoint::Tcp(port.get())))
+        .collect();
+    if endpoints.is_empty() {
+        Err(PlanError::NothingToProbe(spec.to_string()))
+    } else {
+        Ok(endpoints)
     }
 }
 

@@ -98,7 +98,11 @@ fn seen(evidence: &PathEvidence<'_>, kind: Kind, margin: u64) -> Vec<Seen> {
     let hops = evidence.hops.iter().zip(&marks).map(|(hop, marks)| {
         let answers = hop.received > 0;
         Seen {
-            trials: if answers { kind.trials(hop, margin) } else { Trials::default() },
+            trials: if answers {
+                kind.trials(hop, margin)
+            } else {
+                Trials::default()
+            },
             regular: if answers && is_telling { regular(marks) } else { 0.0 },
             together: if answers { together(marks, of_target) } else { 0.0 },
         }

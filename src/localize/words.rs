@@ -8,12 +8,7 @@ use super::trials::{Trials, float};
 use super::{HopEvidence, HopLabels, PathEvidence};
 
 /// What is said of a path.
-pub(super) fn message(
-    evidence: &PathEvidence<'_>,
-    loss: &Finding,
-    jitter: &Finding,
-    labels: &[HopLabels],
-) -> String {
+pub(super) fn message(evidence: &PathEvidence<'_>, loss: &Finding, jitter: &Finding, labels: &[HopLabels]) -> String {
     let Some(last) = evidence.hops.last().filter(|_| evidence.reached) else {
         return not_reached(evidence);
     };
@@ -22,7 +17,13 @@ pub(super) fn message(
         sent: Trials::new(last.sent.saturating_sub(last.received), last.sent),
     };
     let mut parts = vec![of_both(evidence, &target, loss, jitter)];
-    parts.extend(evidence.hops.iter().zip(labels).filter_map(|(hop, of_hop)| of_label(hop, *of_hop)));
+    parts.extend(
+        evidence
+            .hops
+            .iter()
+            .zip(labels)
+            .filter_map(|(hop, of_hop)| of_label(hop, *of_hop)),
+    );
     parts.join("; ")
 }
 
@@ -34,17 +35,42 @@ struct Target {
 fn of_both(evidence: &PathEvidence<'_>, target: &Target, loss: &Finding, jitter: &Finding) -> String {
     let name = &target.name;
     if (*loss, *jitter) == (Finding::None, Finding::None) {
-        return format!("Neither loss nor jitter on the way to {name}: {} lost", counted(target.sent));
+        return format!(
+            "Neither loss nor jitter on the way to {name}: {} lost",
+            counted(target.sent)
+        );
     }
-    if let Finding::TooFew { target: trials, more_cycles } = loss
+    if let Finding::TooFew {
+        target: trials,
+        more_cycles,
+    } = loss
         && trials.impaired == 0
     {
         // Too few probes for any word, of loss and jitter alike.
         let probes = plural(trials.total, "probe");
-        return format!("{probes} to {name} are too few to judge: {} needed", cycles(*more_cycles));
+        return format!(
+            "{probes} to {name} are too few to judge: {} needed",
+            cycles(*more_cycles)
+        );
     }
-    let of_loss = finding(evidence, loss, &Words { what: "Loss", verb: "were lost", name });
-    let of_jitter = finding(evidence, jitter, &Words { what: "Jitter", verb: "came late", name });
+    let of_loss = finding(
+        evidence,
+        loss,
+        &Words {
+            what: "Loss",
+            verb: "were lost",
+            name,
+        },
+    );
+    let of_jitter = finding(
+        evidence,
+        jitter,
+        &Words {
+            what: "Jitter",
+            verb: "came late",
+            name,
+        },
+    );
     let parts: Vec<_> = of_jitter.into_iter().chain(of_loss).collect();
     parts.join("; ")
 }
@@ -139,7 +165,10 @@ fn counted(trials: Trials) -> String {
         return "no probes".into();
     };
     let [ratio, low, high] = [share.ratio, share.low, share.high].map(|x| format!("{:.1}", x * 100.0));
-    format!("{impaired} of {} ({ratio} %, 95 % interval {low} to {high} %)", plural(total, "probe"))
+    format!(
+        "{impaired} of {} ({ratio} %, 95 % interval {low} to {high} %)",
+        plural(total, "probe")
+    )
 }
 
 fn percent(share: f64) -> String {
@@ -155,5 +184,9 @@ fn cycles(more: u64) -> String {
 }
 
 fn plural(n: u64, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+    if n == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{n} {what}s")
+    }
 }

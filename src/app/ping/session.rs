@@ -4,15 +4,17 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::oneshot;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 
-use super::printer::{Job, Printer};
 use super::sink::PingSink;
-use super::targets::Pending;
-use super::view::{Ended, Live, Row};
-use super::{Measured, complain, rows};
+use super::view::{Ended, Job, Live, Row, View};
+use super::{Measured, rows};
+use crate::app::complaints::complain;
+use crate::app::printer::{Printer, blocked};
+use crate::app::signals::{self, Stop, passed};
+use crate::app::targets::Pending;
 use crate::config::PingPlan;
 use crate::net::{Command, Finished, Remote};
 
@@ -20,7 +22,7 @@ use crate::net::{Command, Finished, Remote};
 pub(super) struct Session<'a> {
     plan: &'a PingPlan,
     remote: Remote<PingSink>,
-    printer: Printer,
+    printer: Printer<View>,
     live: Live,
     stop: Stop,
     show: Signal,
@@ -34,7 +36,7 @@ impl<'a> Session<'a> {
     pub(super) fn new(
         plan: &'a PingPlan,
         remote: Remote<PingSink>,
-        printer: Printer,
+        printer: Printer<View>,
         live: Live,
     ) -> anyhow::Result<Self> {
         Ok(Self {
@@ -43,7 +45,7 @@ impl<'a> Session<'a> {
             printer,
             live,
             stop: Stop::new()?,
-            show: signal(SignalKind::quit()).context("signals can't be handled")?,
+            show: signals::quit()?,
             interrupted: false,
             failed_names: 0,
         })
@@ -57,7 +59,7 @@ impl<'a> Session<'a> {
     pub(super) async fn attend(
         &mut self,
         mut thread: oneshot::Receiver<Measured>,
-        mut pending: Pending,
+        mut pending: Pending<'_>,
     ) -> anyhow::Result<Finished<PingSink>> {
         let deadline = self.plan.deadline;
         let mut sending_ends = pin!(passed(deadline.map(|end| end.saturating_sub(self.plan.pace.timeout))));
@@ -91,7 +93,7 @@ impl<'a> Session<'a> {
                     may_run = false;
                     self.remote.send(Command::Cut);
                 }
-                named = pending.next(self.plan), if resolving => match named {
+                named = pending.next(), if resolving => match named {
                     Some(Ok(series)) => self.remote.send(Command::Admit(series)),
                     Some(Err(error)) => {
                         self.failed_names += 1;
@@ -124,7 +126,7 @@ impl<'a> Session<'a> {
         let urgent = self.interrupted || self.plan.deadline.is_some();
         tokio::select! {
             biased;
-            shown = self.printer.finish(ended) => shown,
+            shown = self.printer.finish(Job::Finish(Box::new(ended))) => shown,
             () = self.stop.next() => Err(blocked()),
             () = passed(urgent.then_some(PATIENCE)) => Err(blocked()),
         }
@@ -144,41 +146,6 @@ impl<'a> Session<'a> {
         self.remote
             .send(Command::Inspect(Box::new(move |sink| drop(answer.send(rows(sink))))));
         answered.await.unwrap_or_default()
-    }
-}
-
-fn blocked() -> anyhow::Error {
-    anyhow::anyhow!("the figures could not be printed: whoever reads the output takes nothing")
-}
-
-/// SIGINT and SIGTERM.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn new() -> anyhow::Result<Self> {
-        let of = |kind| signal(kind).context("signals can't be handled");
-        Ok(Self {
-            interrupt: of(SignalKind::interrupt())?,
-            terminate: of(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Ends when `time` has passed; never where there is none.
-async fn passed(time: Option<Duration>) {
-    match time {
-        Some(time) => sleep(time).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
 
-use super::printer::Job;
+use super::view::Job;
 use crate::clock::Reading;
 use crate::net::Sink;
 use crate::outcome::{Event, StampSource, What};

@@ -3,9 +3,10 @@ use clap::Parser as _;
 use super::*;
 use crate::config::args::{Cli, Command as Subcommand};
 use crate::config::{Stdout, Surroundings, User};
+use crate::sys;
 
 /// The plan that a command line makes, as root in a pipe.
-pub(super) fn plan(words: &str) -> PingPlan {
+pub(in crate::app) fn plan(words: &str) -> PingPlan {
     let surroundings = Surroundings {
         stdout: Stdout::Elsewhere,
         user: User::Root,
@@ -72,7 +73,10 @@ fn series_of_a_flood_share_its_window_and_each_has_two_probes_at_least() {
 fn families_are_known_of_addresses_and_of_names_with_a_family_asked_for() {
     use sys::Family::{V4, V6};
     let families = |words| {
-        let mut families = known_families(&plan(words));
+        let mut families = {
+            let plan = plan(words);
+            known_families(&plan.targets, plan.family)
+        };
         families.sort_by_key(|family| *family == V6);
         families.dedup();
         families

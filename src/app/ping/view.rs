@@ -1,25 +1,25 @@
 //! What `ping` shows, and when: lines as they happen, a table in place, figures at the end.
 
 use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::sink::Told;
+use crate::app::printer::Shows;
+use crate::app::process::{identity, screen, wall_of};
 use crate::clock::{Clock as _, Reading, SystemClock};
 use crate::config::PingPlan;
 use crate::net::Noise;
 use crate::outcome::{Event, Proto, What};
 use crate::report::live::{Progress, Screen, frame};
 use crate::report::{
-    ColorChoice, Completeness, HostTrouble, JsonLines, Output, OutputError, PingText, RunIdentity, Style, TimePrefix,
-    WindowReport, table,
+    ColorChoice, Completeness, HostTrouble, JsonLines, Output, OutputError, PingText, Style, TimePrefix, WindowReport,
+    table,
 };
 use crate::series::Series;
 use crate::stats::Summary;
-use crate::sys;
-use crate::units::{Mono, Wall, nanos};
+use crate::units::Mono;
 
 /// The figures of one series with what belongs to them.
 pub(super) struct Row {
@@ -36,6 +36,18 @@ pub(super) struct Ended {
     pub(super) noise: Noise,
     /// When the last probe was judged.
     pub(super) at: Mono,
+}
+
+/// What can be printed.
+pub(super) enum Job {
+    /// What happened to a probe.
+    Told(Told),
+    /// The table of a run under way.
+    Draw(Vec<Row>),
+    /// The figures of a run that goes on.
+    SoFar(Vec<Row>),
+    /// The figures at the end; the last job.
+    Finish(Box<Ended>),
 }
 
 /// What is shown while probes are under way.
@@ -67,6 +79,23 @@ pub(super) struct View {
     endless: bool,
 }
 
+impl Shows for View {
+    type Job = Job;
+
+    fn show(&mut self, job: Job) -> Result<ControlFlow<()>, OutputError> {
+        match job {
+            Job::Told(told) => self.tell(&told)?,
+            Job::Draw(rows) => self.draw(&rows)?,
+            Job::SoFar(rows) => self.so_far(&rows)?,
+            Job::Finish(ended) => {
+                self.finish(&ended)?;
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
 impl View {
     pub(super) fn new(plan: &PingPlan, clock: SystemClock) -> std::io::Result<Self> {
         let is_terminal = std::io::stdout().is_terminal();
@@ -86,10 +115,7 @@ impl View {
             }
             (false, _) => Live::Lines,
         };
-        let Reading { wall, .. } = clock.read();
-        let host = sys::process::host_name().unwrap_or_default();
-        let vantage = std::env::var("PATHJITTER_VANTAGE").ok();
-        let identity = RunIdentity::on_host(vantage.as_deref(), host.as_ref(), run_id(wall));
+        let identity = identity(&clock);
         let text = PingText {
             charset: style.charset,
             numeric: output.numeric,
@@ -130,17 +156,17 @@ impl View {
     }
 
     /// Shows what happened to a probe.
-    pub(super) fn tell(&mut self, told: &Told) -> Result<(), OutputError> {
+    fn tell(&mut self, told: &Told) -> Result<(), OutputError> {
         match (told, self.live) {
             (Told::Began(series), Live::Lines) => self.output.write(self.text.header(series).as_bytes()),
             (Told::Happened(series, event), Live::Lines) => {
-                let at = self.wall_of(happened_at(event, self.text.timeout));
+                let at = wall_of(&self.clock, happened_at(event, self.text.timeout));
                 self.text
                     .event(at, series, event)
                     .map_or(Ok(()), |line| self.output.write(line.as_bytes()))
             }
             (Told::Happened(series, event), Live::Each) => {
-                let at = self.wall_of(event.sent_at);
+                let at = wall_of(&self.clock, event.sent_at);
                 self.lines
                     .probe(at, series, event)
                     .map_or(Ok(()), |line| self.output.write(line))
@@ -150,7 +176,7 @@ impl View {
     }
 
     /// Draws the table of a run under way.
-    pub(super) fn draw(&mut self, rows: &[Row]) -> Result<(), OutputError> {
+    fn draw(&mut self, rows: &[Row]) -> Result<(), OutputError> {
         let now = self.clock.read();
         let sent = rows.iter().map(|row| row.summary.counts.sent).sum();
         let reports: Vec<_> = rows
@@ -173,7 +199,7 @@ impl View {
     }
 
     /// Shows the figures of a run that goes on (SIGQUIT).
-    pub(super) fn so_far(&mut self, rows: &[Row]) -> Result<(), OutputError> {
+    fn so_far(&mut self, rows: &[Row]) -> Result<(), OutputError> {
         let now = self.clock.read();
         let reports: Vec<_> = rows
             .iter()
@@ -190,7 +216,7 @@ impl View {
     }
 
     /// Shows the figures at the end.
-    pub(super) fn finish(&mut self, ended: &Ended) -> Result<(), OutputError> {
+    fn finish(&mut self, ended: &Ended) -> Result<(), OutputError> {
         let end = Reading {
             mono: ended.at,
             ..self.clock.read()
@@ -236,12 +262,6 @@ impl View {
         let summaries = reports.iter().map(|report| self.text.summary(report));
         summaries.fold(String::new(), |text, summary| text + "\n" + &summary)
     }
-
-    /// The wall time of a recent moment, by the clock as it is set now.
-    fn wall_of(&self, at: Mono) -> Wall {
-        let now = self.clock.read();
-        Wall::from_nanos(now.wall.as_nanos().saturating_sub(nanos(now.mono.since(at))))
-    }
 }
 
 /// The report of a row up to `end`.
@@ -281,24 +301,5 @@ fn happened_at(event: &Event, timeout: Duration) -> Mono {
     }
 }
 
-/// The size of the terminal. Without one, it would be asked of another program, whose answer would be a guess.
-fn screen() -> Screen {
-    let size = std::io::stdout().is_terminal().then(crossterm::terminal::size);
-    let (columns, lines) = size.and_then(Result::ok).unwrap_or((DEFAULT_COLUMNS, DEFAULT_LINES));
-    Screen { columns, lines }
-}
-
-/// A version 7 UUID: runs sort by their start.
-fn run_id(now: Wall) -> Uuid {
-    let mut random = [0; 10];
-    // Without random numbers, which probing would not have come this far without, runs of one millisecond share an id.
-    let _ = getrandom::fill(&mut random);
-    uuid::Builder::from_unix_timestamp_millis(now.as_nanos() / 1_000_000, &random).into_uuid()
-}
-
 /// A frame of no lines clears the one before.
 const NO_SCREEN: Screen = Screen { columns: 0, lines: 1 };
-
-/// Off a terminal: wide enough for every column.
-const DEFAULT_COLUMNS: u16 = 120;
-const DEFAULT_LINES: u16 = 24;

@@ -108,6 +108,36 @@ pub enum PlanError {
         /// How many there would be.
         probes: u128,
     },
+    /// `-T -u`.
+    #[error("-T and -u exclude each other; give one of them, or none for ICMP echo")]
+    BothTransports,
+    /// `-P 443`.
+    #[error("-P {0} is a port, which ICMP echo does not have; give -T or -u with it, or write HOST:{0}")]
+    PortWithoutTransport(u16),
+    /// `-f 9 -m 8`.
+    #[error("-f {first} is beyond -m {max}, so no hop is left to probe; give a smaller -f or a larger -m")]
+    FirstBeyondMax {
+        /// The value of `-f`.
+        first: u8,
+        /// The value of `-m`.
+        max: u8,
+    },
+    /// `-i 0` of a trace.
+    #[error("-i {}: a cycle probes every hop, and takes {} at least", display(*.interval), display(*.least))]
+    CycleTooShort {
+        /// The value of `-i`.
+        interval: Duration,
+        /// The shortest.
+        least: Duration,
+    },
+    /// `-W 2m` of a trace.
+    #[error("-W {} is longer than any answer takes; the most is {}", display(*.timeout), display(*.most))]
+    TimeoutTooLong {
+        /// The value of `-W`.
+        timeout: Duration,
+        /// The longest.
+        most: Duration,
+    },
     /// `-c 1 --fail-if jitter>5ms`.
     #[error("--fail-if {threshold} needs at least {needed} probes; give a larger -c")]
     ThresholdNeedsProbes {

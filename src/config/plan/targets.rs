@@ -5,25 +5,31 @@ use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::{FamilyDemand, Host, PlanError, Source, Target};
-use crate::config::args::PingArgs;
+use super::demand::{FamilyDemand, Source};
+use super::{Host, PlanError, Target};
 use crate::config::surroundings::Surroundings;
 use crate::config::target::{HostSpec, TargetSpec};
 use crate::series::Endpoint;
 
+/// What else the command line and this host say about targets.
+pub(in crate::config) struct Setting<'a> {
+    pub(in crate::config) source: &'a Source,
+    pub(in crate::config) demand: &'a FamilyDemand,
+    pub(in crate::config) surroundings: &'a Surroundings,
+}
+
 /// One target per name and host, in the order of the command line, each with all its endpoints.
-pub(super) fn build(
-    args: &PingArgs,
-    source: &Source,
-    demand: &FamilyDemand,
-    surroundings: &Surroundings,
+pub(in crate::config) fn build(
+    specs: &[TargetSpec],
+    setting: &Setting<'_>,
+    endpoints: impl Fn(&TargetSpec) -> Result<Vec<Endpoint>, PlanError>,
 ) -> Result<Vec<Target>, PlanError> {
-    let mut targets: Vec<Target> = Vec::with_capacity(args.targets.len());
+    let mut targets: Vec<Target> = Vec::with_capacity(specs.len());
     let mut known: HashMap<(Arc<str>, Host), usize> = HashMap::new();
-    for spec in &args.targets {
+    for spec in specs {
         let name: Arc<str> = spec.label().into();
-        let host = host(spec, source, demand, surroundings)?;
-        let endpoints = endpoints(spec, args)?;
+        let host = host(spec, setting)?;
+        let endpoints = endpoints(spec)?;
         match known.entry((Arc::clone(&name), host.clone())) {
             Entry::Occupied(at) => targets[*at.get()].add(endpoints),
             Entry::Vacant(at) => {
@@ -51,34 +57,14 @@ impl Target {
     }
 }
 
-fn endpoints(spec: &TargetSpec, args: &PingArgs) -> Result<Vec<Endpoint>, PlanError> {
-    let port = spec.port.or(args.tcp);
-    let replaced_by_tcp = spec.port.is_none() && args.tcp.is_some() && !args.icmp;
-    let icmp = (!args.no_icmp && !replaced_by_tcp).then_some(Endpoint::Icmp);
-    let endpoints: Vec<Endpoint> = icmp
-        .into_iter()
-        .chain(port.map(|port| Endpoint::Tcp(port.get())))
-        .collect();
-    if endpoints.is_empty() {
-        Err(PlanError::NothingToProbe(spec.to_string()))
-    } else {
-        Ok(endpoints)
-    }
-}
-
-fn host(
-    spec: &TargetSpec,
-    source: &Source,
-    demand: &FamilyDemand,
-    surroundings: &Surroundings,
-) -> Result<Host, PlanError> {
+fn host(spec: &TargetSpec, setting: &Setting<'_>) -> Result<Host, PlanError> {
+    let demand = setting.demand;
     let (address, scope_id) = match &spec.host {
         HostSpec::Name(name) => return Ok(Host::Name(name.clone())),
         HostSpec::V4(v4) => (IpAddr::V4(*v4), 0),
-        HostSpec::V6(v6, zone) if v6.is_unicast_link_local() => (
-            (*v6).into(),
-            scope_id(spec, *v6, zone.as_deref(), source, surroundings)?,
-        ),
+        HostSpec::V6(v6, zone) if v6.is_unicast_link_local() => {
+            ((*v6).into(), scope_id(spec, *v6, zone.as_deref(), setting)?)
+        }
         HostSpec::V6(v6, _) => (IpAddr::V6(*v6), 0),
     };
     if demand.family.admits(address) {
@@ -94,17 +80,12 @@ fn host(
 }
 
 /// The interface index of a link-local target: that of its zone, else that of `-I`.
-fn scope_id(
-    spec: &TargetSpec,
-    address: Ipv6Addr,
-    zone: Option<&str>,
-    source: &Source,
-    surroundings: &Surroundings,
-) -> Result<u32, PlanError> {
+fn scope_id(spec: &TargetSpec, address: Ipv6Addr, zone: Option<&str>, setting: &Setting<'_>) -> Result<u32, PlanError> {
     let target = spec.to_string();
     // RFC 4007, section 11.2: a zone may also be given by its number.
-    let index = |zone: &str| (surroundings.interface_index)(zone).or_else(|| zone.parse().ok().filter(|n| *n != 0));
-    match (zone, &source.interface) {
+    let index =
+        |zone: &str| (setting.surroundings.interface_index)(zone).or_else(|| zone.parse().ok().filter(|n| *n != 0));
+    match (zone, &setting.source.interface) {
         (None, None) => Err(PlanError::LinkLocalWithoutZone { target, address }),
         (None, Some((_, index))) => Ok(*index),
         (Some(zone), bound) => match (index(zone), bound) {

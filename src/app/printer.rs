@@ -3,34 +3,31 @@
 //! It waits for jobs and for its output, and ends after the last job or when the output fails. If it is blocked at the end of a run, the
 //! program ends without it; nothing but its own lines is lost.
 
+use std::ops::ControlFlow;
+
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
 
-use super::sink::Told;
-use super::view::{Ended, Row, View};
 use crate::report::OutputError;
 
-/// What can be printed.
-pub(super) enum Job {
-    /// What happened to a probe.
-    Told(Told),
-    /// The table of a run under way.
-    Draw(Vec<Row>),
-    /// The figures of a run that goes on.
-    SoFar(Vec<Row>),
-    /// The figures at the end; the last job.
-    Finish(Box<Ended>),
+/// Prints what a run has to show.
+pub(super) trait Shows: Send + 'static {
+    /// What can be printed.
+    type Job: Send + 'static;
+
+    /// Prints it; breaks after the last job.
+    fn show(&mut self, job: Self::Job) -> Result<ControlFlow<()>, OutputError>;
 }
 
 /// A printing thread.
-pub(super) struct Printer {
-    jobs: mpsc::Sender<Job>,
+pub(super) struct Printer<V: Shows> {
+    jobs: mpsc::Sender<V::Job>,
     done: oneshot::Receiver<Result<(), OutputError>>,
 }
 
-impl Printer {
+impl<V: Shows> Printer<V> {
     /// Starts a thread that prints to `view`.
-    pub(super) fn start(view: View) -> anyhow::Result<Self> {
+    pub(super) fn start(view: V) -> anyhow::Result<Self> {
         let (jobs, queue) = mpsc::channel(JOBS);
         let (ended, done) = oneshot::channel();
         let thread = std::thread::Builder::new().name("printer".to_owned());
@@ -43,20 +40,25 @@ impl Printer {
     }
 
     /// A way to the printer for other threads.
-    pub(super) fn jobs(&self) -> mpsc::Sender<Job> {
+    pub(super) fn jobs(&self) -> mpsc::Sender<V::Job> {
         self.jobs.clone()
     }
 
     /// Prints something that can as well be left out: where the queue is full, it is.
-    pub(super) fn offer(&self, job: Job) {
+    pub(super) fn offer(&self, job: V::Job) {
         // The next frame will show the same and more.
         let _ = self.jobs.try_send(job);
     }
 
+    /// Whether nothing waits to be printed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.jobs.capacity() == self.jobs.max_capacity()
+    }
+
     /// Prints the last job and waits for it.
-    pub(super) async fn finish(&mut self, ended: Ended) -> anyhow::Result<()> {
+    pub(super) async fn finish(&mut self, last: V::Job) -> anyhow::Result<()> {
         // If the printer is gone, `done` says why.
-        let _ = self.jobs.send(Job::Finish(Box::new(ended))).await;
+        let _ = self.jobs.send(last).await;
         self.failed().await
     }
 
@@ -69,16 +71,18 @@ impl Printer {
     }
 }
 
-fn print_all(mut view: View, mut queue: mpsc::Receiver<Job>) -> Result<(), OutputError> {
+fn print_all<V: Shows>(mut view: V, mut queue: mpsc::Receiver<V::Job>) -> Result<(), OutputError> {
     while let Some(job) = queue.blocking_recv() {
-        match job {
-            Job::Told(told) => view.tell(&told)?,
-            Job::Draw(rows) => view.draw(&rows)?,
-            Job::SoFar(rows) => view.so_far(&rows)?,
-            Job::Finish(ended) => return view.finish(&ended),
+        if view.show(job)?.is_break() {
+            break;
         }
     }
     Ok(())
+}
+
+/// Why the last figures of a run were not printed.
+pub(super) fn blocked() -> anyhow::Error {
+    anyhow::anyhow!("the figures could not be printed: whoever reads the output takes nothing")
 }
 
 /// Lines that wait for a slow reader before lines are left out, and counted.

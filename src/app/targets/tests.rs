@@ -1,8 +1,8 @@
 use hickory_resolver::Hosts;
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 
-use super::super::tests::plan;
 use super::*;
+use crate::app::ping::{tests::plan, wanted};
 use crate::net::resolve::Limits;
 use crate::series::Endpoint;
 
@@ -30,9 +30,9 @@ fn shown(series: &[(Series, Pace)]) -> Vec<String> {
 /// The series that are there at once, and those of all names, in alphabetical order.
 async fn series_of(words: &str) -> (Vec<String>, Vec<String>) {
     let plan = plan(words);
-    let (ready, mut pending) = start(&plan, &resolver());
+    let (ready, mut pending) = start(wanted(&plan), &resolver());
     let mut named = Vec::new();
-    while let Some(next) = pending.next(&plan).await {
+    while let Some(next) = pending.next().await {
         named.extend(shown(&next.unwrap()));
     }
     named.sort();
@@ -42,7 +42,7 @@ async fn series_of(words: &str) -> (Vec<String>, Vec<String>) {
 #[tokio::test]
 async fn addresses_need_no_resolver_and_keep_their_order_and_pace() {
     let plan = plan("-i 200ms -c 7 web=192.0.2.9 [2001:db8::9]:443");
-    let (ready, mut pending) = start(&plan, &resolver());
+    let (ready, mut pending) = start(wanted(&plan), &resolver());
     assert_eq!(
         shown(&ready),
         [
@@ -52,7 +52,7 @@ async fn addresses_need_no_resolver_and_keep_their_order_and_pace() {
         ]
     );
     assert!(ready.iter().all(|(_, pace)| *pace == plan.pace));
-    assert!(pending.next(&plan).await.is_none());
+    assert!(pending.next().await.is_none());
     assert_eq!(pending.give_up(|complaint| panic!("{complaint}")), 0);
 }
 
@@ -97,7 +97,7 @@ async fn every_endpoint_of_a_target_has_every_flow() {
 #[tokio::test]
 async fn a_link_local_address_keeps_its_interface() {
     let plan = plan("fe80::1%eth0");
-    let (ready, _) = start(&plan, &resolver());
+    let (ready, _) = start(wanted(&plan), &resolver());
     assert_eq!(ready.iter().map(|(series, _)| series.scope_id).collect::<Vec<_>>(), [2]);
     assert_eq!(ready[0].0.endpoint, Endpoint::Icmp);
 }
@@ -105,9 +105,9 @@ async fn a_link_local_address_keeps_its_interface() {
 #[tokio::test]
 async fn a_name_that_fails_does_not_hold_up_the_others() {
     let plan = plan("nowhere app02");
-    let (_, mut pending) = start(&plan, &resolver());
+    let (_, mut pending) = start(wanted(&plan), &resolver());
     let (mut series, mut failures) = (Vec::new(), 0);
-    while let Some(next) = pending.next(&plan).await {
+    while let Some(next) = pending.next().await {
         match next {
             Ok(found) => series.extend(shown(&found)),
             Err(error) => {
@@ -122,7 +122,7 @@ async fn a_name_that_fails_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn names_that_nobody_waited_for_are_complained_of_by_name() {
     let plan = plan("app01 app02 192.0.2.9");
-    let (_, pending) = start(&plan, &resolver());
+    let (_, pending) = start(wanted(&plan), &resolver());
     let complaints = std::cell::RefCell::new(Vec::new());
     let unresolved = pending.give_up(|complaint| complaints.borrow_mut().push(complaint.to_owned()));
     let mut complaints = complaints.into_inner();

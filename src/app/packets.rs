@@ -1,0 +1,72 @@
+//! Starting the thread that sends and receives, for every command that measures.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use tokio::sync::oneshot;
+
+use super::complaints::complain;
+use crate::config::{Family, Host, Target};
+use crate::net::{Finished, Inbox, NativeOptions, Prepared, Sink, prepare};
+use crate::sys;
+
+/// What a packet thread leaves behind, or why it leaves nothing.
+pub(super) type Measured<S> = anyhow::Result<Finished<S>>;
+
+/// What the user should know of the way this host measures.
+#[derive(Default)]
+pub(super) struct Advice {
+    /// Why some series are refused, which was said at the start.
+    pub(super) told: BTreeSet<String>,
+    /// What to do if the receive buffers prove too small.
+    pub(super) buffer_hint: Option<String>,
+}
+
+/// Opens the sockets, so that what is missing is said before anything else, and starts the packet thread.
+pub(super) fn start<S: Sink + 'static>(
+    options: NativeOptions,
+    inbox: Inbox<S>,
+    sink: S,
+) -> anyhow::Result<(oneshot::Receiver<Measured<S>>, Advice)> {
+    let Prepared {
+        native,
+        notices,
+        failures,
+        buffer_hint,
+    } = prepare(options, inbox, sink)?;
+    for notice in &notices {
+        complain(notice);
+    }
+    let thread = spawn(move || Ok(native.run()?))?;
+    let advice = Advice {
+        told: failures,
+        buffer_hint,
+    };
+    Ok((thread, advice))
+}
+
+/// Runs `measure` on a thread of its own. It is not joined: what it leaves comes through the channel.
+pub(super) fn spawn<S: Send + 'static>(
+    measure: impl FnOnce() -> Measured<S> + Send + 'static,
+) -> anyhow::Result<oneshot::Receiver<Measured<S>>> {
+    let (done, finished) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("packets".to_owned());
+    // Whoever waits for the result may be gone: then nobody misses it.
+    thread
+        .spawn(move || drop(done.send(measure())))
+        .context("the packet thread could not be started")?;
+    Ok(finished)
+}
+
+/// The families that are probed for sure, before any name is resolved.
+pub(super) fn known_families(targets: &[Target], family: Family) -> Vec<sys::Family> {
+    let of_target = |target: &Target| match (&target.host, family) {
+        (Host::Address(address, _), _) => Some(sys::Family::from(*address)),
+        (Host::Name(_), Family::V4) => Some(sys::Family::V4),
+        (Host::Name(_), Family::V6) => Some(sys::Family::V6),
+        (Host::Name(_), Family::Any) => None,
+    };
+    let mut families: Vec<_> = targets.iter().filter_map(of_target).collect();
+    families.dedup();
+    families
+}
