@@ -1,14 +1,18 @@
 //! How often the verdict on a path is right: random paths whose faults are known.
 //!
-//! Outcomes are drawn, not packets: what each probe meets is random, by one seed. A path has 3 to 8 hops. One router in ten is silent, one in
-//! four limits its answers, by a token bucket or at random, one in seven is slow to answer at times. One link loses 0.3 to 20 % of
-//! probes, or delays some, independently or in bursts that last rounds. Printed beside ours: our verdict without the memory of rounds (counts
+//! Most outcomes are drawn: what each probe meets is random, by one seed. At the end, some paths are swept packet by packet, as the
+//! program does (`-- packets` does this alone).
+//!
+//! A path has 3 to 8 hops. One router in ten is silent, one in four limits its answers, by a token bucket or at random, one in seven is slow
+//! to answer at times. One link loses 0.3 to 20 % of probes, or delays some, independently or in bursts that last rounds. Printed beside ours: our verdict without the memory of rounds (counts
 //! alone), a sequence of exact tests, and how tables are read by eye, the first hop that shows it.
 //!
 //! It fails where figures miss the bars: a segment contains the truth in 93 % from 300 probes a hop on; it is the exact link in 90 % where both its
 //! ends answer without limits and 10 probes or more were impaired; of paths without any fault, 0.15 % at most get one.
 #![expect(clippy::disallowed_macros, reason = "a bench prints")]
 
+#[path = "localization/packets.rs"]
+mod packets;
 #[path = "localization/paths.rs"]
 mod paths;
 #[path = "localization/readings.rs"]
@@ -16,16 +20,35 @@ mod readings;
 
 use std::process::ExitCode;
 
-use pathjitter::localize::judge_path;
+use pathjitter::localize::{Segment, judge_path};
 use pathjitter::stats::Proportion;
 
+use self::packets::Case;
 use self::paths::{Fault, Kind, Path, Plan};
 use self::readings::{by_eye, by_tests};
 
 fn main() -> ExitCode {
-    let asked = std::env::args().any(|arg| arg == "--test")
-        || std::env::var_os("PATHJITTER_BENCH").is_some_and(|form| form == "smoke");
-    let (faulty, clean) = if asked { (60, 60) } else { (2_000, 3_000) };
+    let has_word = |word: &str| std::env::args().any(|arg| arg == word);
+    let is_short = has_word("--test") || std::env::var_os("PATHJITTER_BENCH").is_some_and(|form| form == "smoke");
+    let outcomes_are_good = has_word("packets") || score_outcomes(is_short);
+    let packets_are_good = match score_packets(if is_short { 4 } else { 200 }) {
+        Ok(is_good) => is_good || is_short,
+        Err(error) => {
+            eprintln!("{error:#}");
+            false
+        }
+    };
+    if outcomes_are_good && packets_are_good {
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("FAILED: a bar is missed");
+        ExitCode::FAILURE
+    }
+}
+
+/// All figures from outcomes that are drawn. Whether they meet the bars; a short run meets them.
+fn score_outcomes(is_short: bool) -> bool {
+    let (faulty, clean) = if is_short { (60, 60) } else { (2_000, 3_000) };
     println!("seed {SEED}; {faulty} paths with a fault and {clean} without, for each number of probes a hop");
     let mut is_good = true;
     let mut calibration = Calibration::default();
@@ -33,17 +56,15 @@ fn main() -> ExitCode {
         for kind in [Kind::Loss, Kind::Jitter] {
             let scores = score_faulty(kind, probes, faulty, &mut calibration);
             print_faulty(kind, probes, &scores);
-            is_good &= asked || probes < 300 || scores[0].meets_bars();
+            is_good &= probes < 300 || scores[0].meets_bars();
         }
         is_good &= score_clean(probes, clean);
     }
-    calibration.print();
-    if is_good {
-        ExitCode::SUCCESS
-    } else {
-        eprintln!("FAILED: a bar is missed");
-        ExitCode::FAILURE
+    for in_bursts in [false, true] {
+        score_coincidences(in_bursts, faulty / 4);
     }
+    calibration.print();
+    is_good || is_short
 }
 
 /// A reading of a path: the link, or links, behind one TTL up to another.
@@ -164,10 +185,64 @@ fn score_clean(probes: u64, paths: u64) -> bool {
     float(ours) <= 0.0015 * float(paths)
 }
 
+/// The hard case: the router before the fault limits its answers at the very rate of the loss. How often its link is blamed.
+fn score_coincidences(in_bursts: bool, paths: u64) {
+    println!("\nA limiter before the fault drops as much as the fault, 300 probes a hop, loss in bursts: {in_bursts}");
+    for is_bucket in [true, false] {
+        let mut wrong = [0; 2];
+        for number in 0..paths {
+            let path = Path::with_coincidence(in_bursts, is_bucket, SEED + 2_000_000 + number);
+            let Some(fault) = path.fault else { continue };
+            for (wrong, rounds) in wrong.iter_mut().zip([true, false]) {
+                let verdict = judge_path(&path.evidence(&path.hops(rounds)));
+                let misses = |s: &Segment| !(s.from_ttl < fault.link && fault.link <= s.to_ttl);
+                *wrong += u64::from(verdict.loss_starts_at.as_ref().is_some_and(misses));
+            }
+        }
+        let [with_rounds, counts_alone] = wrong.map(|n| shown(n, paths));
+        let name = if is_bucket { "token bucket" } else { "at random" };
+        println!("{name:<13} wrong segment: {with_rounds}; by counts alone {counts_alone}");
+    }
+}
+
+/// Paths of packets: swept as the program sweeps, in a simulated network.
+fn score_packets(paths: u64) -> anyhow::Result<bool> {
+    let cycles = 300;
+    println!("\nPacket by packet: {paths} paths of each kind, {cycles} cycles of a second");
+    let mut meets_bars = true;
+    for kind in [Kind::Loss, Kind::Jitter] {
+        let [mut located, mut contains, mut identifiable, mut exact] = [0; 4];
+        for number in 0..paths {
+            let case = Case::random(Some(kind), cycles, SEED + 3_000_000 + number);
+            let verdict = case.verdict(cycles, SEED + number)?;
+            let (Some(link), found) = (case.link, kind.of(&verdict).0) else {
+                continue;
+            };
+            located += u64::from(found.is_some());
+            contains += u64::from(found.is_some_and(|s| s.from_ttl < link && link <= s.to_ttl));
+            identifiable += u64::from(case.is_identifiable);
+            let is_exact = found.is_some_and(|s| (s.from_ttl, s.to_ttl) == (link - 1, link));
+            exact += u64::from(case.is_identifiable && is_exact);
+        }
+        let [contained, exactly] = [shown(contains, located), shown(exact, identifiable)];
+        println!(
+            "{kind:?}: located {located}; contains it {contained}; exact of {identifiable} identifiable {exactly}"
+        );
+        meets_bars &= contains * 100 >= located * 93 && exact * 10 >= identifiable * 9;
+    }
+    let mut wrong = 0;
+    for number in 0..paths {
+        let verdict = Case::random(None, cycles, SEED + 4_000_000 + number).verdict(cycles, SEED + number)?;
+        wrong += u64::from(verdict.loss_starts_at.is_some() || verdict.jitter_starts_at.is_some());
+    }
+    println!("no fault: {wrong} of {paths} get one: {}", shown(wrong, paths));
+    Ok(meets_bars && wrong == 0)
+}
+
 /// Said and true confidence.
 #[derive(Debug, Default)]
 struct Calibration {
-    bins: [(u64, f64, u64); 5],
+    bins: [(u64, f64, u64); 6],
 }
 
 impl Calibration {
@@ -206,7 +281,8 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-const SEED: u64 = 42;
+/// Constants were chosen by the figures of another seed.
+const SEED: u64 = 2_026;
 
 /// Where bins of confidence meet.
-const EDGES: [f64; 4] = [0.92, 0.95, 0.98, 0.9899];
+const EDGES: [f64; 5] = [0.85, 0.90, 0.95, 0.98, 0.9899];

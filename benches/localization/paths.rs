@@ -103,23 +103,48 @@ impl Path {
         let mut manners: Vec<Manner> = (1..hops).map(|_| Manner::random(&mut rng)).collect();
         manners.push(Manner::Plain);
         let fault = plan.kind.map(|kind| Fault::random(kind, hops, &mut rng));
-        let base_ms: Vec<f64> = (0..hops).map(|_| Self::delay_of_link(&mut rng)).collect();
-        let noise_ms = log_uniform(&mut rng, 0.01, 0.15);
-        let bursts = Bursts::random(fault, plan.probes, &mut rng);
-        let measured = (1..=hops).map(|ttl| {
+        Self::measured(plan.probes, manners, fault, &mut rng)
+    }
+
+    /// Five routers of which the third drops as much as the link behind it.
+    pub(crate) fn with_coincidence(in_bursts: bool, is_bucket: bool, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let share = log_uniform(&mut rng, 0.04, 0.2);
+        let burst = in_bursts.then_some(3.0);
+        let fault = Fault {
+            kind: Kind::Loss,
+            link: 4,
+            share,
+            delay_ms: 1.0,
+            burst,
+        };
+        let mut manners = vec![Manner::Plain; 6];
+        manners[2] = if is_bucket {
+            Manner::Bucket(share)
+        } else {
+            Manner::Random(share)
+        };
+        Self::measured(300, manners, Some(fault), &mut rng)
+    }
+
+    fn measured(probes: u64, manners: Vec<Manner>, fault: Option<Fault>, rng: &mut ChaCha8Rng) -> Self {
+        let base_ms: Vec<f64> = manners.iter().map(|_| Self::delay_of_link(rng)).collect();
+        let noise_ms = log_uniform(rng, 0.01, 0.15);
+        let bursts = Bursts::random(fault, probes, rng);
+        let measured = (1..).zip(&manners).map(|(ttl, manner)| {
             let base_ms = base_ms[..usize::from(ttl)].iter().sum();
             let hop = OneHop {
                 ttl,
-                manner: manners[usize::from(ttl) - 1],
+                manner: *manner,
                 base_ms,
                 noise_ms,
             };
-            hop.measure(&bursts, plan.probes, &mut rng)
+            hop.measure(&bursts, probes, rng)
         });
         let measured = measured.collect();
         Self {
             fault,
-            probes: plan.probes,
+            probes,
             manners,
             measured,
         }
@@ -153,12 +178,11 @@ impl Path {
         let Some(fault) = self.fault else { return false };
         let is_plain = |ttl: u8| {
             let manner = usize::from(ttl).checked_sub(1).map(|at| self.manners[at]);
-            match (manner, fault.kind) {
-                (None | Some(Manner::Plain), _) => true,
-                (Some(Manner::Slow(_)), Kind::Loss) | (Some(Manner::Random(_) | Manner::Bucket(_)), Kind::Jitter) => {
-                    true
-                }
-                _ => false,
+            match manner {
+                None | Some(Manner::Plain) => true,
+                Some(Manner::Silent) => false,
+                Some(Manner::Slow(_)) => fault.kind == Kind::Loss,
+                Some(Manner::Random(_) | Manner::Bucket(_)) => fault.kind == Kind::Jitter,
             }
         };
         let seen = match fault.kind {
@@ -305,7 +329,8 @@ impl OneHop {
             }
         }
         match self.manner {
-            Manner::Plain => Some(rtt),
+            Manner::Slow(share) if rng.random_bool(share) => Some(rtt + exponential(rng, 10.0)),
+            Manner::Plain | Manner::Slow(_) => Some(rtt),
             Manner::Silent => None,
             Manner::Random(share) => (!rng.random_bool(share)).then_some(rtt),
             Manner::Bucket(share) => {
@@ -315,8 +340,6 @@ impl OneHop {
                     rtt
                 })
             }
-            Manner::Slow(share) if rng.random_bool(share) => Some(rtt + exponential(rng, 10.0)),
-            Manner::Slow(_) => Some(rtt),
         }
     }
 }

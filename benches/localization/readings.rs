@@ -28,7 +28,7 @@ pub(crate) fn by_tests(hops: &[HopEvidence<'_>], kind: Kind) -> Reading {
     let limit = 0.02 / f64::from(u32::try_from(hops.len()).ok()?);
     let answers = |at: usize| hops[at].received > 0;
     let is_cleaner = |at: &usize| answers(*at) && worse(*target, routers[*at]) < limit;
-    let near = (0..routers.len()).filter(is_cleaner).last();
+    let near = (0..routers.len()).rfind(is_cleaner);
     let is_alike = |at: &usize| {
         let hop = routers[*at];
         answers(*at) && hop.0 > 0 && worse(hop, *target) >= 0.01 && worse(*target, hop) >= 0.05

@@ -2,7 +2,7 @@
 
 use super::lateness::{late, late_marks, lost_marks, margin};
 use super::locate::{Place, Seen, locate};
-use super::pattern::{Mark, regular, together};
+use super::pattern::{Mark, Together, regular};
 use super::trials::Trials;
 use super::{HopEvidence, PathEvidence};
 
@@ -104,7 +104,11 @@ fn seen(evidence: &PathEvidence<'_>, kind: Kind, margin: u64) -> Vec<Seen> {
                 Trials::default()
             },
             regular: if answers && is_telling { regular(marks) } else { 0.0 },
-            together: if answers { together(marks, of_target) } else { 0.0 },
+            together: if answers {
+                Together::count(marks, of_target)
+            } else {
+                Together::default()
+            },
         }
     });
     hops.collect()

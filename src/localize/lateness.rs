@@ -56,9 +56,9 @@ const QUIET: f64 = 0.25;
 /// A margin below this would be about the noise of hosts.
 const LEAST: Duration = Duration::from_millis(1);
 
-/// Of distances from first quartile to median: 8 standard deviations of a normal distribution, and beyond the 99th percentile of an
-/// exponential one.
-const SPREADS: u64 = 12;
+/// Of distances from first quartile to median: 11 standard deviations of a normal distribution, which is one in 900 of an exponential
+/// one.
+const SPREADS: u64 = 16;
 
 /// See the module's text.
 const MOST_ORDINARY: Duration = Duration::from_millis(3);

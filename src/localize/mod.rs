@@ -1,8 +1,9 @@
 //! Where on a path loss or jitter starts.
 //!
 //! A hop that answers late or not at all may only be slow, or not allowed, to answer. What counts is what goes on behind it: loss or
-//! jitter starts where all that comes later has it, too. Every claim is a test with a known error rate; where counts are too small for
-//! one, that is the answer, with the number of cycles that would do.
+//! jitter starts where all that comes later has it, too. Whether the target suffers, and whether a hop is limited, are exact tests with a known error
+//! rate; where it starts is weighed by Bayes' rule over all links, which also gives the confidence. Where counts are too small, that is
+//! the answer, with the number of cycles that would do. `docs/localization.md` says how often all this is right.
 
 mod impairment;
 mod labels;

@@ -1,17 +1,18 @@
 //! What the order of rounds tells beyond counts.
 //!
 //! A limiter whose rate happens to equal the loss behind it can't be told from that loss by counts. Two patterns can tell them apart, each
-//! given as the logarithm of how much better it explains the rounds than drops in random order, with the same number of drops:
+//! compared with drops in random order, with the same number of drops:
 //!
 //! - **Regular**: a token bucket drops at even distances. Distances of random drops are geometric; those of a limiter are taken
 //!   for gamma distributed with a shape of 8 (a coefficient of variation of 0.35).
-//! - **Together**: real loss that comes in bursts hits, in the same round, all hops behind the fault, the target included. Of all rounds that
-//!   the hop lost, as many as were lost at the target, too, may be anything; were they independent, that number would be hypergeometric.
+//! - **Together**: real loss that comes in bursts hits, in the same round, all hops behind the fault, the target included. Of the rounds that
+//!   the target lost, each of these hops lost the same share; at a hop that is independent of the target, their number is hypergeometric.
 
 use statrs::distribution::{Discrete, Hypergeometric};
+use statrs::function::factorial::ln_binomial;
 use statrs::function::gamma::ln_gamma;
 
-use super::trials::float;
+use super::trials::{Trials, float};
 
 /// How one round went at one hop: impaired or not.
 pub(super) type Mark = (u64, bool);
@@ -28,26 +29,38 @@ pub(super) fn regular(marks: &[Mark]) -> f64 {
     gaps.log_odds()
 }
 
-/// Logarithm of the odds that rounds are impaired at two hops together, against independence.
-pub(super) fn together(hop: &[Mark], target: &[Mark]) -> f64 {
-    let (mut both, mut at_hop, mut at_target, mut rounds) = (0_u64, 0_u64, 0_u64, 0_u64);
-    let mut theirs = target.iter().peekable();
-    for (round, bad) in hop {
-        while theirs.next_if(|(other, _)| other < round).is_some() {}
-        if let Some((_, bad_there)) = theirs.next_if(|(other, _)| other == round) {
-            rounds += 1;
-            at_hop += u64::from(*bad);
-            at_target += u64::from(*bad_there);
-            both += u64::from(*bad && *bad_there);
+/// Rounds in which a hop and the target were impaired together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Together {
+    /// Of the rounds that were impaired at the target, those that were impaired at the hop, too.
+    pub(super) rounds: Trials,
+    /// Logarithm of how probable each choice of so many of them is, were the two independent.
+    pub(super) ln_independent: f64,
+}
+
+impl Together {
+    /// Counts the rounds that are remembered of both; each list ascends.
+    pub(super) fn count(hop: &[Mark], target: &[Mark]) -> Self {
+        let (mut both, mut at_hop, mut at_target, mut rounds) = (0_u64, 0_u64, 0_u64, 0_u64);
+        let mut theirs = target.iter().peekable();
+        for (round, bad) in hop {
+            while theirs.next_if(|(other, _)| other < round).is_some() {}
+            if let Some((_, bad_there)) = theirs.next_if(|(other, _)| other == round) {
+                rounds += 1;
+                at_hop += u64::from(*bad);
+                at_target += u64::from(*bad_there);
+                both += u64::from(*bad && *bad_there);
+            }
+        }
+        let independent = Hypergeometric::new(rounds, at_target, at_hop).map(|pairs| pairs.ln_pmf(both));
+        match independent {
+            Ok(ln_independent) if ln_independent.is_finite() => Self {
+                rounds: Trials::new(both, at_target),
+                ln_independent: ln_independent - ln_binomial(at_target, both),
+            },
+            _ => Self::default(),
         }
     }
-    let least = (at_hop + at_target).saturating_sub(rounds);
-    let possible = at_hop.min(at_target) - least + 1;
-    let independent = Hypergeometric::new(rounds, at_target, at_hop).map_or(0.0, |pairs| pairs.ln_pmf(both));
-    if possible == 1 || !independent.is_finite() {
-        return 0.0;
-    }
-    -float(possible).ln() - independent
 }
 
 /// Distances between events.

@@ -24,7 +24,7 @@ pub(super) fn message(evidence: &PathEvidence<'_>, loss: &Finding, jitter: &Find
             .zip(labels)
             .filter_map(|(hop, of_hop)| of_label(hop, *of_hop)),
     );
-    parts.join("; ")
+    capitalised(&parts.join("; "))
 }
 
 struct Target {
@@ -36,7 +36,7 @@ fn of_both(evidence: &PathEvidence<'_>, target: &Target, loss: &Finding, jitter:
     let name = &target.name;
     if (*loss, *jitter) == (Finding::None, Finding::None) {
         return format!(
-            "Neither loss nor jitter on the way to {name}: {} lost",
+            "neither loss nor jitter on the way to {name}: {} lost",
             counted(target.sent)
         );
     }
@@ -57,7 +57,7 @@ fn of_both(evidence: &PathEvidence<'_>, target: &Target, loss: &Finding, jitter:
         evidence,
         loss,
         &Words {
-            what: "Loss",
+            what: "loss",
             verb: "were lost",
             name,
         },
@@ -66,7 +66,7 @@ fn of_both(evidence: &PathEvidence<'_>, target: &Target, loss: &Finding, jitter:
         evidence,
         jitter,
         &Words {
-            what: "Jitter",
+            what: "jitter",
             verb: "came late",
             name,
         },
@@ -94,7 +94,7 @@ fn finding(evidence: &PathEvidence<'_>, finding: &Finding, words: &Words<'_>) ->
             ))
         }
         Finding::TooFew { target, more_cycles } => Some(format!(
-            "{what}: to {name}, {} {verb}, too few to say where it starts: {} needed",
+            "too few probes to say where {what} starts: to {name}, {} {verb}, and {} needed",
             counted(*target),
             cycles(*more_cycles)
         )),
@@ -169,6 +169,12 @@ fn counted(trials: Trials) -> String {
         "{impaired} of {} ({ratio} %, 95 % interval {low} to {high} %)",
         plural(total, "probe")
     )
+}
+
+fn capitalised(words: &str) -> String {
+    let mut rest = words.chars();
+    let first = rest.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
 }
 
 fn percent(share: f64) -> String {
