@@ -25,7 +25,9 @@ pub fn label_stack(extensions: &[u8]) -> MplsStack {
     while let Some((object, after)) = split_object(rest) {
         if object.get(2..OBJECT_HEADER_LEN) == Some(&INCOMING_LABEL_STACK) {
             let (entries, _) = object.get(OBJECT_HEADER_LEN..).unwrap_or_default().as_chunks::<4>();
-            entries.iter().for_each(|&entry| stack.push(u32::from_be_bytes(entry)));
+            for &entry in entries {
+                stack.push(u32::from_be_bytes(entry));
+            }
         }
         rest = after;
     }

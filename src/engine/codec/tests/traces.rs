@@ -275,19 +275,19 @@ fn an_error_tells_the_ttl_it_found_and_the_labels_it_came_with() {
         let due = world.launch(0, 3);
         let mut quote = packet(&world, addresses, due);
         quote.resize(128, 0);
-        let body = [&quote[..], &extensions].concat();
-        let (icmp_type, word) = if addresses.ours.is_ipv4() {
+        let message_body = [&quote[..], &extensions].concat();
+        let (kind, length) = if addresses.ours.is_ipv4() {
             (11, [0, 32, 0, 0])
         } else {
             (3, [16, 0, 0, 0])
         };
-        let message = handmade::icmp(icmp_type, 0, word, &body);
-        let found = world.read_icmp(addresses, addresses.router, &message).unwrap();
-        assert_eq!((found.seq, found.from), (due.seq, Some(addresses.router)));
-        let told = found.told.unwrap();
-        assert_eq!((told.quoted_ttl, told.mtu), (1, None));
-        let labels: Vec<MplsLabel> = told.mpls.iter().collect();
-        let [label] = labels[..] else { panic!("{labels:?}") };
+        let message = handmade::icmp(kind, 0, length, &message_body);
+        let read = world.read_icmp(addresses, addresses.router, &message).unwrap();
+        assert_eq!((read.seq, read.from), (due.seq, Some(addresses.router)));
+        let says = read.told.unwrap();
+        assert_eq!((says.quoted_ttl, says.mtu), (1, None));
+        let stack: Vec<MplsLabel> = says.mpls.iter().collect();
+        let [label] = stack[..] else { panic!("{stack:?}") };
         assert_eq!((label.label(), label.is_bottom(), label.ttl()), (24_005, true, 1));
     }
 }
