@@ -189,17 +189,16 @@ impl Codec {
         icmp::emit_echo_request(message, family(wire.address), id, checksum).map_or(0, |()| len)
     }
 
-    /// Writes a SYN with its IP header and returns the length of the packet; 0 where `buf` is too short, no port is reserved or
-    /// `source` is of another family.
+    /// Writes a SYN with its IP header and returns the length of the packet; 0 where `buf` is too short, no port is reserved, or
+    /// the series or `source` is of another kind.
     pub fn write_syn(&self, due: Due, source: IpAddr, now: Mono, buf: &mut [u8]) -> usize {
         let Due { series, seq, .. } = due;
         let wire = self.series[series.index()];
-        let parts = (
+        let (src_port, addrs) = (
             self.ports.of(wire.flow, series, seq),
-            wire.endpoint.port(),
             AddrPair::new(source, wire.address),
         );
-        let (Some(src_port), Some(dst_port), Some(addrs)) = parts else {
+        let (Endpoint::Tcp(dst_port), Some(src_port), Some(addrs)) = (wire.endpoint, src_port, addrs) else {
             return 0;
         };
         let syn = Syn {
@@ -218,18 +217,17 @@ impl Codec {
         tcp::emit_syn_packet(buf, syn, ip).unwrap_or_default()
     }
 
-    /// Writes a UDP datagram with its IP header and returns the length of the packet; 0 where `buf` is too short, no port is reserved
-    /// or `source` is of another family. Ports are those of the flow; the payload holds the cookie, and a word that makes the
+    /// Writes a UDP datagram with its IP header and returns the length of the packet; 0 where `buf` is too short, no port is reserved,
+    /// or the series or `source` is of another kind. Ports are those of the flow; the payload holds the cookie, and a word that makes the
     /// checksum the keyed one of this probe.
     pub fn write_udp(&self, due: Due, source: IpAddr, buf: &mut [u8]) -> usize {
         let Due { series, seq, .. } = due;
         let wire = self.series[series.index()];
-        let parts = (
+        let (src_port, addrs) = (
             self.udp_ports.of(wire.flow, series, seq),
-            wire.endpoint.port(),
             AddrPair::new(source, wire.address),
         );
-        let (Some(src_port), Some(dst_port), Some(addrs)) = parts else {
+        let (Endpoint::Udp(dst_port), Some(src_port), Some(addrs)) = (wire.endpoint, src_port, addrs) else {
             return 0;
         };
         let header = IpHeader {

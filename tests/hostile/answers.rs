@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use pathjitter::clock::ClockEpoch;
-use pathjitter::engine::{CookieKey, Ident};
+use pathjitter::engine::{CookieKey, Ident, Launch};
 use pathjitter::series::{Endpoint, Pace};
 use pathjitter::units::Mono;
 
@@ -26,7 +26,7 @@ pub(crate) fn busy_host() -> (Host, Vec<Packet>) {
             host.admit(now, target.parse().unwrap(), probed, pace);
         }
     }
-    let mut answers = Vec::new();
+    let mut answers = datagram_answers(&mut host, now, pace);
     for _ in 0..12 {
         now = now.after(Duration::from_micros(1));
         let Host { codec, prober, .. } = &mut host;
@@ -42,6 +42,52 @@ pub(crate) fn busy_host() -> (Host, Vec<Packet>) {
         }
     }
     (host, answers)
+}
+
+/// Admits and launches a datagram to each target; what answers it.
+fn datagram_answers(host: &mut Host, now: Mono, pace: Pace) -> Vec<Packet> {
+    let pace = Pace { count: Some(0), ..pace };
+    let mut packets = Vec::new();
+    for (family, target) in TARGETS.into_iter().enumerate() {
+        host.admit(now, target.parse().unwrap(), (Endpoint::Udp(33_434), 1), pace);
+        let Host {
+            codec,
+            prober,
+            launched,
+            ..
+        } = &mut *host;
+        let launch = Launch {
+            series: *launched.last().unwrap(),
+            ttl: 5,
+        };
+        let due = prober.launch(now, ClockEpoch::default(), launch, |series, seq| codec.isn(series, seq));
+        let due = due.expect("there is room");
+        prober.handle_sent(due);
+        let probe = host.written(due, now);
+        let (time_exceeded, header) = if family == 0 { (11, 20) } else { (3, 40) };
+        for quote in [&probe[..], &probe[..header + 8]] {
+            packets.push(Packet {
+                from: ROUTERS[family].parse().unwrap(),
+                carrier: Carrier::Icmp(Ident::Ours),
+                bytes: handmade::icmp(time_exceeded, 0, [0; 4], quote),
+            });
+        }
+        // The labels of RFC 4950 after 128 bytes of quote.
+        let mut body = probe;
+        body.resize(128, 0);
+        body.extend([0x20, 0, 0, 0, 0, 12, 1, 1, 0, 1, 0x0a, 1, 0xff, 0xff, 0xf1, 0xfe]);
+        packets.push(Packet {
+            from: ROUTERS[family].parse().unwrap(),
+            carrier: Carrier::Icmp(Ident::Ours),
+            bytes: handmade::icmp(
+                time_exceeded,
+                0,
+                if family == 0 { [0, 32, 0, 0] } else { [16, 0, 0, 0] },
+                &body,
+            ),
+        });
+    }
+    packets
 }
 
 /// One of `answers` with some damage, by any carrier and from anybody, or something that is no packet at all.

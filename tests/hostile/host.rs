@@ -25,6 +25,8 @@ pub(crate) struct Host {
     pub(crate) codec: Codec,
     pub(crate) prober: Prober,
     pub(crate) series: Vec<Series>,
+    /// Those of traces.
+    pub(crate) launched: Vec<SeriesId>,
     pub(crate) tally: Tally,
 }
 
@@ -83,6 +85,7 @@ impl Host {
             codec: Codec::new(key, IDENT, packet, ports).with_udp_ports(udp_ports),
             prober: Prober::new(None),
             series: Vec::new(),
+            launched: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -96,7 +99,8 @@ impl Host {
             flow,
         };
         self.codec.admit(&series);
-        self.prober.admit(
+        let is_launched = pace.count == Some(0);
+        let id = self.prober.admit(
             now,
             Admission {
                 proto: endpoint.proto(),
@@ -107,6 +111,9 @@ impl Host {
             },
         );
         self.series.push(series);
+        if is_launched {
+            self.launched.push(id);
+        }
     }
 
     /// The packet of a probe, from its IP header on.
@@ -168,15 +175,20 @@ impl Host {
             series, seq, answer, ..
         } = *found;
         let is_error = matches!(answer, Answer::Unreachable(_));
-        if self.series[series.index()].endpoint == Endpoint::Icmp {
+        let is_marked = holds(&self.key.echo(series, seq).to_be_bytes());
+        let endpoint = self.series[series.index()].endpoint;
+        if endpoint == Endpoint::Icmp {
             // The eight bytes that RFC 792 has routers quote hold identifier, sequence number and a keyed checksum, but no
-            // cookie. The identifier of a datagram socket is the kernel's.
+            // cookie. The identifier of a datagram socket is the kernel's, and a NAT may choose that of a trace.
             let sequence = u16::try_from((seq.get() + 1) & 0xffff).unwrap().to_be_bytes();
             let header = match packet.carrier {
                 Carrier::Icmp(Ident::Kernels) => sequence.to_vec(),
+                _ if self.launched.contains(&series) => sequence.to_vec(),
                 _ => [IDENT.to_be_bytes(), sequence].concat(),
             };
-            holds(&self.key.echo(series, seq).to_be_bytes()) || is_error && holds(&header)
+            is_marked || is_error && holds(&header)
+        } else if matches!(endpoint, Endpoint::Udp(_)) {
+            is_error && (is_marked || holds(&self.key.datagram(series, seq).to_be_bytes()))
         } else if is_error {
             holds(&self.key.isn(series, seq).to_be_bytes())
         } else {

@@ -98,8 +98,10 @@ impl Network {
     fn answer(&mut self, probe: &[u8], to: IpAddr) -> Packet {
         let header_len = if to.is_ipv4() { 20 } else { 40 };
         let transport = &probe[header_len..];
-        let is_tcp = probe[if to.is_ipv4() { 9 } else { 6 }] == 6;
-        if self.chance.one_in(6) {
+        let protocol = probe[if to.is_ipv4() { 9 } else { 6 }];
+        let is_tcp = protocol == 6;
+        // Nobody answers a datagram otherwise.
+        if protocol == 17 || self.chance.one_in(6) {
             return self.error(probe, header_len);
         }
         let (protocol, answer) = if is_tcp {
@@ -156,7 +158,12 @@ impl Network {
         } else {
             (ROUTERS[1], if self.chance.one_in(2) { 3 } else { 1 })
         };
-        let message = handmade::icmp(icmp_type, 1, [0; 4], quote);
+        let message = if self.chance.one_in(3) {
+            let (word, body) = self.extended(quote, header_len == 20);
+            handmade::icmp(icmp_type, 1, word, &body)
+        } else {
+            handmade::icmp(icmp_type, 1, [0; 4], quote)
+        };
         let from: IpAddr = from.parse().unwrap();
         let (carrier, bytes) = if header_len == 20 {
             let to = OURS[0].parse().unwrap();
@@ -165,6 +172,22 @@ impl Network {
             (Carrier::Icmp(Ident::Ours), message)
         };
         Packet { from, carrier, bytes }
+    }
+
+    /// A quote of 128 bytes with extensions after it (RFC 4884), and the word that says where they begin. Some are broken.
+    fn extended(&mut self, quote: &[u8], is_v4: bool) -> ([u8; 4], Vec<u8>) {
+        let mut body = quote.to_vec();
+        body.resize(128, 0);
+        body.extend([0x20, 0, 0, 0]);
+        for _ in 0..self.chance.below(4) {
+            let entries = self.chance.place(12);
+            let len = u8::try_from(4 + 4 * entries).unwrap();
+            let len = if self.chance.one_in(5) { len ^ 7 } else { len };
+            body.extend([0, len, 1, u8::from(!self.chance.one_in(5))]);
+            body.extend(vec![0x11; 4 * entries]);
+        }
+        let word = if is_v4 { [0, 32, 0, 0] } else { [16, 0, 0, 0] };
+        (word, body)
     }
 
     /// A copy with a few things wrong, and by one in two with its checksum right again.

@@ -8,7 +8,7 @@ use pathjitter::wire::icmp::{self, EchoChecksum, ErrorBody, Message};
 use pathjitter::wire::ip::{self, Datagram, Fragment, IpHeader};
 use pathjitter::wire::quote::{self, Transport};
 use pathjitter::wire::tcp::{self, Segment, Syn, SynIp, TcpOption};
-use pathjitter::wire::{AddrPair, Family};
+use pathjitter::wire::{AddrPair, Family, extensions};
 
 /// Reads `packet` by every parser, from its front and from every payload found.
 pub(crate) fn read_every_way(packet: &[u8]) {
@@ -152,13 +152,16 @@ fn check_body(bytes: &[u8], body: ErrorBody<'_>) {
     assert_within(bytes, body.quote);
     assert_within(bytes, body.extensions);
     assert!(body.extensions.is_empty() || body.quote.len() >= 128);
+    assert!(extensions::label_stack(body.extensions).iter().count() <= body.extensions.len() / 4);
+    // What no checksum vouches for is read as well.
+    assert!(extensions::label_stack(bytes).iter().count() <= bytes.len() / 4);
     if let Ok(quote) = quote::parse(body.quote) {
         check_quote(body.quote, &quote);
     }
 }
 
 fn check_quote(bytes: &[u8], quote: &quote::Quote<'_>) {
-    if let Transport::Echo { payload, .. } = quote.transport {
+    if let Transport::Echo { payload, .. } | Transport::Udp { payload, .. } = quote.transport {
         assert_within(bytes, payload);
     }
 }

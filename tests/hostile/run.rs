@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pathjitter::clock::{Reading, StepGuard};
-use pathjitter::engine::{Arrival, CookieKey, Due, Match, Measured};
+use pathjitter::clock::{ClockEpoch, Reading, StepGuard};
+use pathjitter::engine::{Arrival, CookieKey, Due, Launch, Match, Measured};
 use pathjitter::outcome::{Proto, SendError, StampSource};
 use pathjitter::series::{Endpoint, Pace};
 use pathjitter::stats::{Recorder, WindowOptions};
@@ -45,17 +45,20 @@ impl Run {
         };
         for target in 0..TARGETS.len() {
             for probed in PROBED {
-                run.admit(target, probed);
+                run.admit(target, probed, None);
+            }
+            for traced in TRACED {
+                run.admit(target, traced, Some(0));
             }
         }
         run
     }
 
-    fn admit(&mut self, target: usize, probed: (Endpoint, u16)) {
+    fn admit(&mut self, target: usize, probed: (Endpoint, u16), count: Option<u64>) {
         let pace = Pace {
             interval: Duration::from_millis(1 + self.network.chance.below(9)),
             timeout: TIMEOUT,
-            count: None,
+            count,
         };
         self.host
             .admit(self.now, TARGETS[target].parse().unwrap(), probed, pace);
@@ -112,6 +115,7 @@ impl Run {
             sent += 1;
             assert!(sent <= self.host.series.len() * BURST, "{sent} probes in one turn");
         }
+        self.launch(epoch);
         self.tell();
         let next = self.host.prober.next_deadline();
         assert!(
@@ -155,7 +159,7 @@ impl Run {
         let chance = &mut self.network.chance;
         if chance.one_in(200) && self.host.series.len() < SERIES_MAX && !self.is_stopped {
             let (target, probed) = (chance.place(TARGETS.len()), *chance.one_of(&PROBED));
-            self.admit(target, probed);
+            self.admit(target, probed, None);
         }
         if self.network.chance.one_in(1000) {
             self.is_stopped = true;
@@ -189,6 +193,28 @@ impl Run {
         self.network.carry(&packet, to, self.now);
     }
 
+    /// Launches a few probes of traces, sometimes more than there is room for.
+    fn launch(&mut self, epoch: ClockEpoch) {
+        for place in 0..self.host.launched.len() {
+            let launches = match self.network.chance.below(100) {
+                0 => 100,
+                1..40 => 1,
+                _ => 0,
+            };
+            for _ in 0..launches {
+                let launch = Launch {
+                    series: self.host.launched[place],
+                    ttl: u8::try_from(1 + self.network.chance.below(255)).unwrap(),
+                };
+                let Host { codec, prober, .. } = &mut self.host;
+                let due = prober.launch(self.now, epoch, launch, |series, seq| codec.isn(series, seq));
+                let Some(due) = due else { break };
+                assert_eq!((due.series, due.ttl), (launch.series, Some(launch.ttl)));
+                self.send(due);
+            }
+        }
+    }
+
     fn wall(&self, at: Mono) -> Wall {
         Wall::from_nanos(at.as_nanos().wrapping_add(self.wall_offset))
     }
@@ -199,6 +225,8 @@ impl Run {
             seq,
             answer,
             bytes,
+            from,
+            told,
             ..
         }) = self.host.read(&delivery.packet)
         else {
@@ -206,7 +234,12 @@ impl Run {
         };
         let prober = &mut self.host.prober;
         let retransmissions = prober.counters().syn_ack_retransmissions;
-        prober.handle_answer(series, seq, answer, arrival(self.now, bytes));
+        let arrival = Arrival {
+            from,
+            told,
+            ..arrival(self.now, bytes)
+        };
+        prober.handle_answer(series, seq, answer, arrival);
         // A SYN-ACK replayed a second after its SYN can't be told from the peer's retransmission, and proves nothing.
         if prober.counters().syn_ack_retransmissions == retransmissions {
             self.ledger.proven(series, seq);
@@ -264,10 +297,13 @@ const PROBED: [(Endpoint, u16); 4] = [
     (Endpoint::Tcp(443), 1),
 ];
 
-const SERIES_MAX: usize = 12;
+/// What is traced to each target: at times by the flow of another series, which has the same ports.
+const TRACED: [(Endpoint, u16); 3] = [(Endpoint::Icmp, 0), (Endpoint::Tcp(443), 1), (Endpoint::Udp(33_434), 0)];
+
+const SERIES_MAX: usize = 18;
 
 /// Slots that were missed are skipped: a turn sends one probe of a series, and one more where its slot fell into the turn.
 const BURST: usize = 2;
 
-/// Up to twelve series: the rings hold 64 probes each, and no more than the probes of one timeout wait in queues.
-const HEAP_LIMIT: usize = 192 << 10;
+/// Up to eighteen series: the rings hold 64 probes each, and no more than the probes of one timeout wait in queues.
+const HEAP_LIMIT: usize = 288 << 10;

@@ -291,7 +291,8 @@ fn the_source_port_of_a_flow_is_one_for_all_ttls() {
                set tcp_ports { type inet_service; size 64; flags dynamic; }
                set udp_ports { type inet_service; size 64; flags dynamic; }
                chain c { type filter hook output priority 0;
-                 oifname "lo" accept; meta l4proto tcp add @tcp_ports { tcp sport }; meta l4proto udp add @udp_ports { udp sport }; }; }",
+                 oif lo accept; meta l4proto tcp add @tcp_ports { tcp sport };
+                 meta l4proto udp add @udp_ports { udp sport }; }; }",
         );
         let flows = &ALL[1..];
         trace(options(Privilege::Raw, flows), &row.target(), flows, every_ttl());

@@ -4,6 +4,7 @@
 
 mod clocks;
 mod handshakes;
+mod launches;
 mod limits;
 mod outcomes;
 mod repeat;

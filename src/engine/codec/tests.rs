@@ -3,6 +3,7 @@
 mod echo;
 mod quotes;
 mod syn;
+mod traces;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use super::*;
 use crate::clock::ClockEpoch;
 use crate::engine::answer::{Arrival, Measured};
+use crate::engine::launch::Launch;
 use crate::engine::prober::{Admission, Due};
 use crate::outcome::{SendError, StampSource};
 use crate::series::Pace;
@@ -60,14 +62,25 @@ impl World {
     }
 
     fn with_key(key: CookieKey, series: &[(IpAddr, Endpoint, u16)]) -> Self {
-        let packet = PacketOptions {
-            payload_bytes: 56,
-            ttl: None,
-            traffic_class: 0,
-            interface: None,
-            source: None,
-        };
-        let mut codec = Codec::new(key, IDENT, packet, SourcePorts::new(PORTS.collect(), 2));
+        let ports = SourcePorts::new(PORTS.collect(), 2);
+        Self::of(Codec::new(key, IDENT, packet_options(), ports), series, admission)
+    }
+
+    /// Of series that are launched, with one port for each of two flows.
+    fn traced(series: &[(IpAddr, Endpoint, u16)]) -> Self {
+        let [ports, udp_ports] = [40_000, 50_000].map(|first| SourcePorts::new(vec![first, first + 1], 2));
+        let codec = Codec::new(KEY, IDENT, packet_options(), ports).with_udp_ports(udp_ports);
+        Self::of(codec, series, |endpoint| {
+            let admission = admission(endpoint);
+            let pace = Pace {
+                count: Some(0),
+                ..admission.pace
+            };
+            Admission { pace, ..admission }
+        })
+    }
+
+    fn of(mut codec: Codec, series: &[(IpAddr, Endpoint, u16)], admission: impl Fn(Endpoint) -> Admission) -> Self {
         let mut prober = Prober::new(None);
         let now = Mono::from_nanos(1_000_000_000);
         for &(address, endpoint, flow) in series {
@@ -104,6 +117,22 @@ impl World {
         let due = self.due();
         self.prober.handle_sent(due);
         (due.series, due.seq)
+    }
+
+    /// Sends a probe of a series that is launched.
+    fn launch(&mut self, index: u32, ttl: u8) -> Due {
+        self.now = self.now.after(Duration::from_micros(1));
+        let Self { codec, prober, now } = self;
+        let launch = Launch {
+            series: SeriesId::new(index),
+            ttl,
+        };
+        let due = prober.launch(*now, ClockEpoch::default(), launch, |series, seq| {
+            codec.isn(series, seq)
+        });
+        let due = due.expect("there is room");
+        prober.handle_sent(due);
+        due
     }
 
     /// Sends an echo request and gives its message, from the ICMP header on.
@@ -164,6 +193,16 @@ impl World {
             told: None,
         };
         self.prober.handle_answer(series, seq, Answer::Reply, arrival);
+    }
+}
+
+fn packet_options() -> PacketOptions {
+    PacketOptions {
+        payload_bytes: 56,
+        ttl: None,
+        traffic_class: 0,
+        interface: None,
+        source: None,
     }
 }
 

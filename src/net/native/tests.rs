@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use super::*;
+use crate::engine::{Launch, Launcher};
 use crate::net::{NativeOptions, Needs, PortUse, Privilege, Remote, control, prepare};
 use crate::outcome::{Answer, Answered, Event, Fate, InTime, SendError, Unjudged, What};
 use crate::series::Endpoint;
@@ -18,6 +19,37 @@ use crate::units::ProbeSeq;
 struct Collector {
     admitted: Vec<(SeriesId, Endpoint, StampSource)>,
     events: Vec<Event>,
+    script: Option<Script>,
+}
+
+/// Launches probes of the first series at an interval.
+struct Script {
+    next: Mono,
+    interval: Duration,
+    left: u32,
+    /// As the prober said.
+    launched: Vec<Option<ProbeSeq>>,
+}
+
+impl Launcher for Script {
+    fn next_launch(&self) -> Option<Mono> {
+        (self.left > 0).then_some(self.next)
+    }
+
+    fn poll_launch(&mut self, now: Mono) -> Option<Launch> {
+        let series = SeriesId::new(0);
+        (self.left > 0 && self.next <= now).then_some(Launch { series, ttl: 1 })
+    }
+
+    fn launched(&mut self, _: Launch, seq: Option<ProbeSeq>, now: Mono) {
+        self.launched.push(seq);
+        self.next = now.after(self.interval);
+        self.left -= 1;
+    }
+
+    fn is_done(&self) -> bool {
+        self.left == 0
+    }
 }
 
 impl Sink for Collector {
@@ -27,6 +59,10 @@ impl Sink for Collector {
 
     fn event(&mut self, event: &Event) {
         self.events.push(*event);
+    }
+
+    fn launcher(&mut self) -> Option<&mut dyn Launcher> {
+        self.script.as_mut().map(|script| script as &mut dyn Launcher)
     }
 }
 
@@ -42,8 +78,27 @@ impl Run {
     }
 
     fn start_with(options: NativeOptions) -> Self {
+        Self::start_for(options, Collector::default())
+    }
+
+    /// A run that launches `count` probes at an interval, from now on.
+    fn launching(count: u32, interval: Duration) -> Self {
+        let script = Script {
+            next: Mono::default(),
+            interval,
+            left: count,
+            launched: Vec::new(),
+        };
+        let sink = Collector {
+            script: Some(script),
+            ..Collector::default()
+        };
+        Self::start_for(options(), sink)
+    }
+
+    fn start_for(options: NativeOptions, sink: Collector) -> Self {
         let (remote, inbox) = control().unwrap();
-        let prepared = prepare(options, inbox, Collector::default()).unwrap();
+        let prepared = prepare(options, inbox, sink).unwrap();
         assert_eq!(prepared.notices, Vec::<String>::new());
         let thread = thread::spawn(move || prepared.native.run());
         Self { remote, thread }
@@ -345,6 +400,66 @@ fn an_unsealed_run_waits_for_more_series_when_all_is_measured() {
         }
         run.remote.send(Command::Seal);
         assert_eq!(run.finish().complete, [true, true]);
+    });
+}
+
+#[test]
+fn launches_are_waited_for_and_all_are_answered_before_the_run_ends() {
+    in_fresh_network(|| {
+        let run = Run::launching(200, Duration::from_millis(1));
+        // Nothing of the schedule wakes the thread: it has to wake for the launches.
+        run.admit(vec![(
+            series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
+            pace(1, MINUTE, Some(0)),
+        )]);
+        run.remote.send(Command::Seal);
+        let finished = run.finish();
+        let launched = finished.sink.script.as_ref().unwrap().launched.iter();
+        assert!(launched.eq((0..200).map(|seq| Some(ProbeSeq::new(seq))).collect::<Vec<_>>().iter()));
+        let received = |fate: &Fate| matches!(fate, Fate::Received(timing) if timing.source == StampSource::Kernel);
+        assert_eq!(fates(&finished).iter().filter(|fate| received(fate)).count(), 200);
+    });
+}
+
+#[test]
+fn a_launch_that_the_prober_puts_off_is_told_and_holds_up_nothing() {
+    in_fresh_network(|| {
+        silence();
+        // The series remembers 256 probes; none is answered.
+        let run = Run::launching(300, Duration::ZERO);
+        let timeout = Duration::from_millis(500);
+        run.admit(vec![(
+            series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
+            pace(1, timeout, Some(0)),
+        )]);
+        run.remote.send(Command::Seal);
+        let finished = run.finish();
+        let launched = &finished.sink.script.as_ref().unwrap().launched;
+        let sent = finished.sink.events.iter().filter(|event| IS_SENT(&event.what)).count();
+        assert_eq!(launched.len(), 300);
+        assert_eq!(launched.iter().flatten().count(), sent);
+        assert!(launched.contains(&None), "300 at once are more than 256");
+        assert_eq!(fates(&finished), vec![Fate::Lost; sent]);
+    });
+}
+
+#[test]
+fn stop_ends_a_run_whose_launcher_is_never_done() {
+    in_fresh_network(|| {
+        let run = Run::launching(u32::MAX, Duration::from_millis(1));
+        run.admit(vec![(
+            series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
+            pace(1, MINUTE, Some(0)),
+        )]);
+        run.wait_for(5, IS_SENT);
+        run.remote.send(Command::Stop);
+        let finished = run.finish();
+        let received = fates(&finished)
+            .iter()
+            .filter(|fate| matches!(fate, Fate::Received(_)))
+            .count();
+        let sent = finished.sink.events.iter().filter(|event| IS_SENT(&event.what)).count();
+        assert_eq!(received, sent);
     });
 }
 

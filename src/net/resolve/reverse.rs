@@ -41,7 +41,7 @@ impl ReverseNames {
         }
     }
 
-    /// Has an address looked up, once. Beyond [`MOST_ADDRESSES`] addresses are not looked up. Needs a tokio runtime.
+    /// Has an address looked up, once. Of more than 65,536 addresses the later ones are not looked up. Needs a tokio runtime.
     pub fn ask(&mut self, address: IpAddr) {
         if self.names.len() < MOST_ADDRESSES && !self.names.contains_key(&address) {
             self.names.insert(address, None);

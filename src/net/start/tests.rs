@@ -170,6 +170,37 @@ fn raw_sockets_that_are_not_permitted_are_an_error_with_its_fix() {
 }
 
 #[test]
+fn traces_by_tcp_and_udp_without_raw_sockets_are_refused_with_the_fix_and_those_by_icmp_are_not() {
+    in_fresh_network(|| {
+        open_datagram_icmp_to_all();
+        without_capabilities(|| {
+            for privilege in [Privilege::Auto, Privilege::Raw, Privilege::Unprivileged] {
+                let trace = |needs| {
+                    let (_, inbox) = control().unwrap();
+                    let source_ports = PortUse::Constant;
+                    let options = NativeOptions {
+                        source_ports,
+                        ..options(privilege, needs)
+                    };
+                    prepare(options, inbox, Stamps::default())
+                        .err()
+                        .map(|error| error.to_string())
+                };
+                for (tcp, udp) in [(true, false), (false, true)] {
+                    let why = trace(Needs { icmp: false, tcp, udp }).unwrap();
+                    assert!(
+                        why.contains("TCP and UDP need raw sockets (CAP_NET_RAW); fix: sudo setcap"),
+                        "{why}"
+                    );
+                    assert!(!why.contains('\n'), "{why}");
+                }
+                assert_eq!(trace(ICMP), None);
+            }
+        });
+    });
+}
+
+#[test]
 fn where_even_datagram_icmp_is_closed_both_ways_to_open_it_are_named() {
     in_fresh_network(|| {
         shell("echo 1 0 > /proc/sys/net/ipv4/ping_group_range");

@@ -3,22 +3,22 @@
 use super::*;
 
 /// An ICMP error that quotes `packet` from its IP header on.
-fn error(icmp_type: u8, code: u8, packet: &[u8]) -> Vec<u8> {
+pub(super) fn error(icmp_type: u8, code: u8, packet: &[u8]) -> Vec<u8> {
     handmade::icmp(icmp_type, code, [0; 4], packet)
 }
 
 /// Time exceeded in transit.
-fn expired(addresses: Addresses, packet: &[u8]) -> Vec<u8> {
+pub(super) fn expired(addresses: Addresses, packet: &[u8]) -> Vec<u8> {
     error(if addresses.target.is_ipv4() { 11 } else { 3 }, 0, packet)
 }
 
 /// Our own packet around an ICMP message, as a router on the way sees it.
-fn on_the_way(addresses: Addresses, options: &[u8], message: &[u8]) -> Vec<u8> {
+pub(super) fn on_the_way(addresses: Addresses, options: &[u8], message: &[u8]) -> Vec<u8> {
     let protocol = if addresses.target.is_ipv4() { 1 } else { 58 };
     handmade::ip(addresses.ours, addresses.target, protocol, options, message)
 }
 
-fn header_len(addresses: Addresses) -> usize {
+pub(super) fn header_len(addresses: Addresses) -> usize {
     if addresses.target.is_ipv4() { 20 } else { 40 }
 }
 

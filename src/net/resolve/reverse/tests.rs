@@ -19,7 +19,9 @@ fn ip(text: &str) -> IpAddr {
 
 /// Asks for all of these, and waits for all of them.
 async fn names_of(names: &mut ReverseNames, addresses: &[&str]) -> BTreeMap<String, Option<String>> {
-    addresses.iter().for_each(|address| names.ask(ip(address)));
+    for address in addresses {
+        names.ask(ip(address));
+    }
     let mut found = BTreeMap::new();
     while let Some((address, name)) = names.next().await {
         assert_eq!(names.name(address), name.as_ref());
@@ -36,7 +38,7 @@ fn named(pairs: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<String>> {
     owned.collect()
 }
 
-/// 2001:db8::7 by nibbles (RFC 3596, section 2.5).
+/// `2001:db8::7` by nibbles (RFC 3596, section 2.5).
 const V6_NAME: &str = "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
 
 #[tokio::test]
