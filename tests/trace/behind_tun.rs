@@ -1,11 +1,10 @@
 //! Traces by the program itself: `pathjitter lab` with `pathjitter trace` in it, with real sockets and in real time.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use pathjitter::series::{Endpoint, Series};
+use pathjitter::series::Endpoint;
 use pathjitter::simnet::Topology;
 use pathjitter::simnet::stories::Story;
 use pathjitter::simnet::topology::PathEnd;
@@ -16,119 +15,123 @@ use super::found::{Change, Found, read_addresses};
 use super::judge::{self, Ring, Tally};
 use super::support::{Guest, PATHJITTER, read_lines};
 
-/// Runs the traces of a story, all at once. What they found otherwise than expected, in words.
-pub(crate) fn deviations(story: &Story, topology: &Topology, is_fast: bool) -> Vec<String> {
-    let expected: Vec<Expected> = Expected::by_family(topology).into_iter().flatten().collect();
-    let expected: Vec<Expected> = match is_fast {
-        true => expected.iter().filter_map(Expected::fast).collect(),
-        false => expected,
-    };
-    let lines = match run(story, &expected, is_fast) {
-        Ok(lines) => lines,
-        Err(why) => return vec![why],
-    };
-    let mut wrong = Vec::new();
-    for expected in &expected {
-        let Some(found) = read(expected, &lines) else {
-            wrong.push(format!("{expected}: no trace line"));
-            continue;
+/// Traces that one call of the program does, in a lab of their own: of one family, by one protocol, to one port. Another call beside it would
+/// take its share of what routers answer.
+#[derive(Debug)]
+pub(crate) struct Call {
+    story: &'static Story,
+    expected: Vec<Expected>,
+    is_fast: bool,
+}
+
+impl Call {
+    /// All that a story asks for.
+    pub(crate) fn all_of(story: &'static Story, topology: &Topology, is_fast: bool) -> Vec<Self> {
+        let mut calls: Vec<Self> = Vec::new();
+        for expected in Expected::by_family(topology).into_iter().flatten() {
+            let Some(expected) = (if is_fast { expected.fast() } else { Some(expected) }) else {
+                continue;
+            };
+            match calls.iter_mut().find(|call| key(&call.expected[0]) == key(&expected)) {
+                Some(call) => call.expected.push(expected),
+                None => calls.push(Self {
+                    story,
+                    expected: vec![expected],
+                    is_fast,
+                }),
+            }
+        }
+        calls
+    }
+
+    /// Runs it. What it found otherwise than expected, in words.
+    pub(crate) fn deviations(&self) -> Vec<String> {
+        let wrong = match self.run() {
+            Ok(lines) => {
+                let expected = self.expected.iter();
+                expected
+                    .flat_map(|expected| self.deviations_of(expected, &lines))
+                    .collect()
+            }
+            Err(why) => vec![why],
+        };
+        wrong
+            .into_iter()
+            .map(|what| format!("{}: {what}", self.story.name))
+            .collect()
+    }
+
+    fn deviations_of(&self, expected: &Expected, lines: &[Value]) -> Vec<String> {
+        let Some(found) = read(expected, lines) else {
+            return vec![format!("{expected}: no trace line")];
         };
         let mut tally = Tally::default();
-        let found_wrong = judge::deviations(expected, &found, Ring::BEHIND_TUN, &mut tally);
-        wrong.extend(found_wrong.into_iter().map(|what| format!("{expected}: {what}")));
+        let mut wrong = judge::deviations(expected, &found, Ring::BEHIND_TUN, &mut tally);
         if !tally.is_right() {
-            wrong.push(format!("{expected}: {tally}: {}", found.message));
+            wrong.push(format!("{tally}: {}", found.message));
         }
-        if is_fast {
-            wrong.extend(missing_labels(expected, &found));
+        if self.is_fast {
+            // Nine in ten unanswered of a hundred is plain to see.
+            let labels = found.hops.iter().map(|hop| hop.rate_limited);
+            let labelled: Vec<u8> = (1..)
+                .zip(labels)
+                .filter_map(|(ttl, is_said)| is_said.then_some(ttl))
+                .collect();
+            if labelled != expected.rate_limited {
+                wrong.push(format!(
+                    "{labelled:?} are labelled, not {:?}: {found:?}",
+                    expected.rate_limited
+                ));
+            }
         }
+        wrong.into_iter().map(|what| format!("{expected}: {what}")).collect()
     }
-    wrong
-}
 
-/// Nine in ten unanswered of some hundred is plain to see.
-fn missing_labels(expected: &Expected, found: &Found) -> Vec<String> {
-    let hop = |ttl: &u8| &found.hops[usize::from(*ttl) - 1];
-    let missing = expected.rate_limited.iter().filter(|ttl| !hop(ttl).rate_limited);
-    missing
-        .map(|ttl| format!("{expected}: hop {ttl} is not labelled: {:?}", hop(ttl)))
-        .collect()
-}
-
-/// The lines of all traces of a story.
-fn run(story: &Story, expected: &[Expected], is_fast: bool) -> Result<Vec<Value>, String> {
-    let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
-    std::fs::write(folder.path().join("script"), script(expected, is_fast)).map_err(|why| why.to_string())?;
-    let mut command = Command::new(PATHJITTER);
-    command.args(["lab", story.name, "--keep-awake", "--report", "report"]);
-    command.args(["--", "bash", "script"]);
-    command.current_dir(folder.path());
-    let ended = Guest::start_within(LIMIT, command).finish();
-    if !ended.status.success() {
-        return Err(format!("{}: {}", ended.status, ended.stderr));
-    }
-    let report = std::fs::read_to_string(folder.path().join("report")).map_err(|why| why.to_string())?;
-    let report: Value = serde_json::from_str(&report).map_err(|why| why.to_string())?;
-    if report["simulation"]["unintended_loss"] != 0 {
-        return Err(format!("the simulator itself lost packets: {}", report["simulation"]));
-    }
-    let mut lines = Vec::new();
-    for nth in 0..groups(expected).len() {
-        let text = std::fs::read_to_string(folder.path().join(nth.to_string())).map_err(|why| why.to_string())?;
-        let text: Vec<String> = text.lines().map(str::to_owned).collect();
-        lines.extend(read_lines(&text));
-    }
-    Ok(lines)
-}
-
-/// Traces that one call of the program can do: of one family, by one protocol, to one port.
-fn groups(expected: &[Expected]) -> Vec<Vec<&Expected>> {
-    let mut groups: Vec<Vec<&Expected>> = Vec::new();
-    for one in expected {
-        let key = |expected: &Expected| {
-            (
-                expected.series.address.is_ipv4(),
-                expected.series.endpoint,
-                expected.end == PathEnd::Reached,
-            )
+    /// The lines that the program wrote.
+    fn run(&self) -> Result<Vec<Value>, String> {
+        let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
+        let report = folder.path().join("report");
+        let mut command = Command::new(PATHJITTER);
+        command
+            .args(["lab", self.story.name, "--keep-awake", "--report"])
+            .arg(&report);
+        command.args(["--", PATHJITTER, "trace", "--json", "-r", "-n"]);
+        let pace = if self.is_fast {
+            "--fast -i 100ms -c 100"
+        } else {
+            "-c 12"
         };
-        match groups.iter_mut().find(|group| key(group[0]) == key(one)) {
-            Some(group) => group.push(one),
-            None => groups.push(vec![one]),
+        command.args(pace.split(' '));
+        let port = self.expected[0].series.endpoint.port().map(|port| port.to_string());
+        match self.expected[0].series.endpoint {
+            Endpoint::Icmp => {}
+            Endpoint::Tcp(_) => drop(command.args(["-T", "-P"]).args(port)),
+            Endpoint::Udp(_) => drop(command.args(["-u", "-P"]).args(port)),
         }
+        let series = self.expected.iter().map(|expected| &expected.series);
+        command.args(series.map(|series| format!("{}={}", series.target, series.address)));
+        let ended = Guest::start_within(LIMIT, command).finish();
+        let all_reached = self.expected.iter().all(|expected| expected.end == PathEnd::Reached);
+        if ended.status.code() != Some(i32::from(!all_reached)) {
+            return Err(format!("{}: {}", ended.status, ended.stderr));
+        }
+        let report = std::fs::read_to_string(report).map_err(|why| why.to_string())?;
+        let report: Value = serde_json::from_str(&report).map_err(|why| why.to_string())?;
+        if report["simulation"]["unintended_loss"] != 0 {
+            return Err(format!("the simulator itself lost packets: {}", report["simulation"]));
+        }
+        Ok(read_lines(&ended.stdout))
     }
-    groups
 }
 
-/// Runs all at once, each with its exit code checked: 0 where all targets are reached, 1 where not.
-fn script(expected: &[Expected], is_fast: bool) -> String {
-    let mut script = String::new();
-    let mut waits = String::new();
-    let pace = if is_fast { "--fast -i 100ms -c 100" } else { "-c 14" };
-    for (nth, group) in groups(expected).iter().enumerate() {
-        let how = match group[0].series.endpoint {
-            Endpoint::Icmp => String::new(),
-            Endpoint::Tcp(port) => format!("-T -P {port}"),
-            Endpoint::Udp(port) => format!("-u -P {port}"),
-        };
-        let targets: Vec<String> = group.iter().map(|expected| target(&expected.series)).collect();
-        let _ = writeln!(
-            script,
-            "'{PATHJITTER}' trace --json -r -n {pace} {how} {} > {nth} & pid{nth}=$!",
-            targets.join(" ")
-        );
-        let code = u8::from(group[0].end != PathEnd::Reached);
-        let _ = writeln!(
-            waits,
-            "wait $pid{nth}; code=$?; [ $code = {code} ] || {{ echo \"{how} {} exits $code\" >&2; exit 9; }}",
-            targets.join(" ")
-        );
-    }
-    script + &waits
-}
-
-fn target(series: &Series) -> String {
-    format!("{}={}", series.target, series.address)
+/// What traces of one call have in common. Those that reach their target are apart from the others, for the exit code.
+fn key(expected: &Expected) -> (bool, Endpoint, bool) {
+    let series = &expected.series;
+    (
+        series.address.is_ipv4(),
+        series.endpoint,
+        expected.end == PathEnd::Reached,
+    )
 }
 
 /// What the lines say of one path.

@@ -21,6 +21,7 @@ mod virtual_time;
 use std::sync::Mutex;
 use std::thread;
 
+use behind_tun::Call;
 use expected::Expected;
 use judge::{Ring, Tally};
 use pathjitter::simnet::Topology;
@@ -55,10 +56,10 @@ fn traces_find_what_each_story_says_behind_a_tun_device() {
     if !simulations_are_possible() {
         return;
     }
-    let traced = stories::all().iter().filter(|story| !read(story).traces.is_empty());
-    let wrong = each_of(traced.collect(), SESSIONS, |story| {
-        behind_tun::deviations(story, &read(story), false)
-    });
+    let calls = stories::all()
+        .iter()
+        .flat_map(|story| Call::all_of(story, &read(story), false));
+    let wrong = each_of(calls.collect(), SESSIONS, Call::deviations);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -67,12 +68,12 @@ fn fast_traces_label_routers_that_limit_their_answers_and_blame_nobody() {
     if !simulations_are_possible() {
         return;
     }
-    let is_meant = |story: &&Story| read(story).traces.iter().any(|trace| trace.rate_limited_fast.is_some());
-    let traced: Vec<&Story> = stories::all().iter().filter(is_meant).collect();
-    assert!(!traced.is_empty(), "no story speaks of fast traces");
-    let wrong = each_of(traced, SESSIONS, |story| {
-        behind_tun::deviations(story, &read(story), true)
-    });
+    let calls: Vec<Call> = stories::all()
+        .iter()
+        .flat_map(|story| Call::all_of(story, &read(story), true))
+        .collect();
+    assert!(!calls.is_empty(), "no story speaks of fast traces");
+    let wrong = each_of(calls, SESSIONS, Call::deviations);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -108,7 +109,7 @@ fn virtual_deviations(story: &Story, seed: u64, tally: &mut Tally) -> Vec<String
             let ring = Ring::virtual_time(*seconds >= ALL_SEEN);
             for (expected, found) in expected.iter().zip(&found) {
                 let deviations = judge::deviations(expected, found, ring, tally);
-                let told = |what| format!("seed {seed}, {seconds} s, {expected}: {what}");
+                let told = |what| format!("{}, seed {seed}, {seconds} s, {expected}: {what}", story.name);
                 wrong.extend(deviations.into_iter().map(told));
             }
         }
@@ -116,19 +117,14 @@ fn virtual_deviations(story: &Story, seed: u64, tally: &mut Tally) -> Vec<String
     wrong
 }
 
-/// Does something with each story, so many at a time. What is wrong with them.
-fn each_of(
-    stories: Vec<&'static Story>,
-    at_once: usize,
-    wrong_with: impl Fn(&'static Story) -> Vec<String> + Sync,
-) -> Vec<String> {
-    let waiting = Mutex::new(stories);
+/// Does something with each of many, so many at a time. What is wrong with them.
+fn each_of<T: Send>(all: Vec<T>, at_once: usize, wrong_with: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
+    let waiting = Mutex::new(all);
     let wrong = Mutex::new(Vec::new());
     let next = || waiting.lock().unwrap().pop();
     let work = || {
-        while let Some(story) = next() {
-            let found = wrong_with(story).into_iter();
-            let found = found.map(|found| format!("{}: {found}", story.name));
+        while let Some(one) = next() {
+            let found = wrong_with(&one);
             wrong.lock().unwrap().extend(found);
         }
     };
@@ -150,5 +146,5 @@ const SEEDS: u64 = 3;
 /// Virtual time takes all that it can get.
 const CPUS: usize = 2;
 
-/// Stories at a time: they mostly wait.
-const SESSIONS: usize = 16;
+/// Calls of the program at a time: they mostly wait.
+const SESSIONS: usize = 40;
