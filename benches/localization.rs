@@ -3,12 +3,13 @@
 //! Most outcomes are drawn: what each probe meets is random, by one seed. At the end, some paths are swept packet by packet, as the
 //! program does (`-- packets` does this alone).
 //!
-//! A path has 3 to 8 hops. One router in ten is silent, one in four limits its answers, by a token bucket or at random, one in seven is slow
-//! to answer at times. One link loses 0.3 to 20 % of probes, or delays some, independently or in bursts that last rounds. Printed beside ours: our verdict without the memory of rounds (counts
-//! alone), a sequence of exact tests, and how tables are read by eye, the first hop that shows it.
+//! A path has 3 to 8 hops. One router in ten is silent, one in four limits its answers, by a token bucket or at random, one in seven
+//! is slow to answer at times. One link loses 0.3 to 20 % of probes, or delays some, independently or in bursts that last rounds.
+//! Printed beside ours: our verdict without the memory of rounds (counts alone), a sequence of exact tests, and how tables are read
+//! by eye, the first hop that shows it.
 //!
-//! It fails where figures miss the bars: a segment contains the truth in 93 % from 300 probes a hop on; it is the exact link in 90 % where both its
-//! ends answer without limits and 10 probes or more were impaired; of paths without any fault, 0.15 % at most get one.
+//! It fails where figures miss the bars: a segment contains the truth in 93 % from 300 probes a hop on; it is the exact link in 90 %
+//! where both its ends answer without limits and 10 probes or more were impaired; of paths without any fault, 0.15 % at most get one.
 #![expect(clippy::disallowed_macros, reason = "a bench prints")]
 
 #[path = "localization/packets.rs"]
