@@ -306,7 +306,7 @@ fn a_bucket_that_drops_as_much_as_is_lost_is_known_by_its_even_distances() {
 #[test]
 fn bursts_that_hit_all_hops_behind_the_fault_tell_a_random_limiter_apart() {
     let burst = |n: u64| n % 60 < 6;
-    let limiter = |n: u64| (n.wrapping_mul(2_654_435_761) >> 7) % 10 == 0;
+    let limiter = |n: u64| (n.wrapping_mul(2_654_435_761) >> 7).is_multiple_of(10);
     let rounds = |lost: &dyn Fn(u64) -> bool| -> Vec<(u64, Option<u64>)> {
         (0..300).map(|n| (n, (!lost(n)).then_some(1_000_000))).collect()
     };
