@@ -70,6 +70,13 @@ impl Expected {
         })
     }
 
+    /// The same over another flow.
+    pub(crate) fn flow(&self, flow: u16) -> Self {
+        let mut other = self.clone();
+        other.series.flow = flow;
+        other
+    }
+
     /// What the same trace must find at ten probes a second, where the file says it.
     pub(crate) fn fast(&self) -> Option<Self> {
         let rate_limited = self.rate_limited_fast.clone()?;

@@ -7,6 +7,7 @@ use pathjitter::report::end_words;
 use pathjitter::series::Series;
 use pathjitter::simnet::topology::{PathCode, PathEnd};
 use pathjitter::sweep::{End, Hop, PathReport};
+use pathjitter::units::Rtt;
 use serde_json::Value;
 
 /// Label, traffic class and TTL of an entry of an MPLS label stack.
@@ -188,13 +189,11 @@ fn addresses(hop: &Hop) -> Vec<IpAddr> {
 
 fn rounds(hop: &Hop) -> Vec<(u64, Option<u64>)> {
     let rounds = hop.rounds.iter();
-    rounds
-        .map(|mark| (mark.round, mark.rtt.map(|rtt| rtt.as_nanos())))
-        .collect()
+    rounds.map(|mark| (mark.round, mark.rtt.map(Rtt::as_nanos))).collect()
 }
 
 fn spikes(hop: &Hop) -> usize {
-    let rtts = || hop.rounds.iter().filter_map(|mark| mark.rtt).map(|rtt| rtt.as_nanos());
+    let rtts = || hop.rounds.iter().filter_map(|mark| mark.rtt).map(Rtt::as_nanos);
     let least = rtts().min().unwrap_or_default();
     rtts().filter(|rtt| *rtt > least + SPIKE_NS).count()
 }

@@ -56,6 +56,8 @@ pub(crate) struct Tally {
     suffering: u64,
     /// Of these: those that are said to be odd themselves.
     mislabelled: u64,
+    /// Each claim that was wrong, in words.
+    pub(crate) told: Vec<String>,
 }
 
 impl Tally {
@@ -79,7 +81,7 @@ impl Tally {
 }
 
 impl Tally {
-    pub(crate) const fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.faulty += other.faulty;
         self.claims += other.claims;
         self.right += other.right;
@@ -89,6 +91,7 @@ impl Tally {
         self.false_alarms += other.false_alarms;
         self.suffering += other.suffering;
         self.mislabelled += other.mislabelled;
+        self.told.extend(other.told);
     }
 
     /// Whether no claim left out the truth, and nothing was an alarm without a fault.
@@ -114,6 +117,7 @@ impl fmt::Display for Tally {
             faulty,
             suffering,
             mislabelled,
+            told: _,
         } = self;
         write!(
             f,
@@ -236,7 +240,10 @@ fn wrong_segments(expected: &Expected, found: &Found, ring: Ring, tally: &mut Ta
         tally.clean += 1;
         tally.false_alarms += u64::from(is_alarm);
         if is_alarm {
-            eprintln!("false alarm: {expected}: {:?}: {}", found.verdict, found.message);
+            tally.told.push(format!(
+                "{expected}: a false alarm: {:?}: {}",
+                found.verdict, found.message
+            ));
         }
         return Vec::new();
     }
@@ -260,10 +267,10 @@ fn wrong_segments(expected: &Expected, found: &Found, ring: Ring, tally: &mut Ta
             tally.exact += u64::from((from, to) == (from_ttl, to_ttl));
         }
         if !is_right {
-            eprintln!(
+            tally.told.push(format!(
                 "{expected}: {name} is said to start in {from}-{to}, not {from_ttl}-{to_ttl}: {}",
                 found.message
-            );
+            ));
         }
     }
     wrong

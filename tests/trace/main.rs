@@ -12,6 +12,7 @@ mod support;
 
 mod behind_tun;
 mod expected;
+mod flows;
 mod found;
 mod gentle;
 mod judge;
@@ -42,11 +43,11 @@ fn traces_find_what_each_story_says_in_virtual_time() {
         let mut mine = Tally::default();
         let wrong = (0..SEEDS).flat_map(|seed| virtual_deviations(story, seed, &mut mine));
         let wrong: Vec<String> = wrong.collect();
-        tally.lock().unwrap().add(&mine);
+        tally.lock().unwrap().add(mine);
         wrong
     });
     let tally = tally.into_inner().unwrap();
-    eprintln!("{tally}");
+    eprintln!("{}\n{tally}", tally.told.join("\n"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     tally.assert_within_bars();
 }

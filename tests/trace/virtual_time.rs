@@ -45,6 +45,11 @@ impl Sweep {
     pub(crate) fn new(topology: &Topology, expected: &[Expected], seed: u64, options: SweepOptions) -> Self {
         let world_options = WorldOptions {
             ports_per_flow: Some(1),
+            flows: expected
+                .iter()
+                .map(|expected| expected.series.flow + 1)
+                .max()
+                .unwrap_or(1),
             ..WorldOptions::default()
         };
         let mut world = World::new(topology, seed, world_options);
