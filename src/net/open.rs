@@ -71,8 +71,8 @@ pub(super) struct Settings<'a> {
     pub(super) receive_buffer: usize,
     pub(super) ident: u16,
     pub(super) block: PortBlock,
-    /// Whether ICMP errors about probes of others are let in too.
-    pub(super) any_quote: bool,
+    /// Whether the run traces: ICMP errors about probes of others are let in too, and no probe is cut up.
+    pub(super) traces: bool,
 }
 
 /// A raw ICMP socket of a family, behind its filters.
@@ -91,7 +91,7 @@ pub(super) fn raw_icmp(family: Family, settings: &Settings<'_>) -> Result<Stampe
         ask_for_hop_limit(fd, family)?;
         // Between socket() and the filter anything may have come in: empty the queue before the real filter opens it.
         options::drain(fd)?;
-        let filter = if settings.any_quote {
+        let filter = if settings.traces {
             filter::icmp_answers_of_any_quote(wire_family(family), settings.ident)
         } else {
             filter::icmp_answers(wire_family(family), settings.ident, settings.block)
@@ -162,6 +162,11 @@ fn prepare_sender(socket: &Socket, family: Family, settings: &Settings<'_>) -> i
     socket.set_send_buffer_size(SEND_BUFFER)?;
     // Without it the kernel hides ENOBUFS from raw sockets, and a packet dropped by this host's own queue would look lost.
     options::recv_err(fd, family)?;
+    if settings.traces {
+        // A probe that is cut up here, as the kernel does once a router has said how small packets must be, no longer shows which
+        // router it was too large for.
+        options::never_fragment(fd, family)?;
+    }
     options::enable_timestamping(fd, Stamps::TxRx)
 }
 

@@ -73,8 +73,8 @@ pub(super) struct SocketPlan {
     pub(super) ident: u16,
     /// Source ports for SYNs and UDP; none where raw sockets are not permitted.
     pub(super) ports: Option<Reservation>,
-    /// Whether ICMP errors may quote probes with other identifiers or ports than they left with.
-    pub(super) any_quote: bool,
+    /// Whether the run traces: see [`Settings::traces`].
+    pub(super) traces: bool,
 }
 
 impl Sockets {
@@ -269,7 +269,7 @@ impl SocketPlan {
             receive_buffer: self.receive_buffer,
             ident: self.ident,
             block: self.ports.as_ref().map_or(PortBlock::NONE, |ports| ports.block),
-            any_quote: self.any_quote,
+            traces: self.traces,
         }
     }
 }
@@ -300,7 +300,7 @@ pub(super) fn raw_permission(packet: &PacketOptions) -> Result<(), OpenError> {
         receive_buffer: 0,
         ident: 0,
         block: PortBlock::NONE,
-        any_quote: false,
+        traces: false,
     };
     open::packet_sender(Family::V4, &settings).map(drop)
 }

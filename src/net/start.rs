@@ -52,7 +52,7 @@ pub enum PortUse {
     #[default]
     Rotating,
     /// One for all probes, as traces need it: then all take one path, and an ICMP error may quote another port that a NAT has put
-    /// there. Only raw sockets do this.
+    /// there. Only raw sockets do this. Nothing is fragmented: each probe is to meet the link that it is too large for.
     Constant,
 }
 
@@ -122,7 +122,7 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         receive_buffer,
         ident,
         ports,
-        any_quote: source_port_use == PortUse::Constant,
+        traces: source_port_use == PortUse::Constant,
     });
     // Without arrival stamps the first answers would have no RTT; that the kernel can't stamp at all shows by and by.
     let _ = warm_up();

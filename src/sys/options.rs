@@ -238,6 +238,27 @@ pub fn recv_err(fd: BorrowedFd<'_>, family: Family) -> io::Result<()> {
     }
 }
 
+/// Sends whole packets or none: larger than the interface takes is `EMSGSIZE`; what routers said of the path's MTU is ignored (`ip(7)`,
+/// `IP_PMTUDISC_PROBE`), and they are not permitted to fragment.
+///
+/// # Errors
+///
+/// The errno of `setsockopt`.
+pub fn never_fragment(fd: BorrowedFd<'_>, family: Family) -> io::Result<()> {
+    match family {
+        Family::V4 => set(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, &libc::IP_PMTUDISC_PROBE),
+        Family::V6 => {
+            set(
+                fd,
+                libc::IPPROTO_IPV6,
+                libc::IPV6_MTU_DISCOVER,
+                &libc::IPV6_PMTUDISC_PROBE,
+            )?;
+            set(fd, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, &ON)
+        }
+    }
+}
+
 /// States that what is sent on a raw socket begins with its IP header.
 ///
 /// # Errors
