@@ -183,7 +183,7 @@ impl Sweeper {
             return;
         }
         let who = Who::of(answered, self.paths[path].target, self.paths[path].proto);
-        self.charge_sender(who, &flight);
+        self.charge_sender(path, who, &flight);
         let Some((id, generation)) = flight.node else {
             let reply_ttl = answered.ttl.filter(|_| matches!(who, Who::Target(_)));
             self.learn_distance(path, reply_ttl);
@@ -220,11 +220,19 @@ impl Sweeper {
     }
 
     /// The router that answered bears what was to another's expense.
-    fn charge_sender(&mut self, who: Who, flight: &Flight) {
+    fn charge_sender(&mut self, path: PathIndex, who: Who, flight: &Flight) {
         let sender = Account::Router(who.address());
         let is_borne = matches!(who, Who::Target(_)) || flight.account == Some(sender);
-        if self.options.budget == Budget::Gentle && !is_borne {
-            self.accounts.charge(sender, flight.sent_at, false);
+        if self.options.budget == Budget::Fast || is_borne {
+            return;
+        }
+        self.accounts.charge(sender, flight.sent_at, false);
+        let node = self.place_mut(path, flight.ttl).map(|place| place.node);
+        let before = node.into_iter().flat_map(|id| self.tree.known_before(id)).map(Some);
+        for known in before.chain([None]) {
+            for account in [Account::Unknown, Account::Expected] {
+                self.accounts.hold(account(flight.ttl, known), sender);
+            }
         }
     }
 

@@ -41,7 +41,11 @@ impl Sweeper {
     /// The place that the hint means is of this path only: its probes reach the target and burden no router.
     pub(super) fn expect_target(&mut self, path: PathIndex) {
         let course = &self.paths[path];
-        let Some(ttl) = course.hint.filter(|_| course.limit.is_none()) else {
+        // The end that is known may be that of a probe beyond the target.
+        let Some(ttl) = course
+            .hint
+            .filter(|&hint| course.limit.is_none_or(|limit| hint < limit))
+        else {
             return;
         };
         let at = usize::from(ttl.saturating_sub(self.options.first_ttl));

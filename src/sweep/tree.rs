@@ -196,16 +196,12 @@ impl Tree {
         self.free.push(id);
     }
 
-    /// The last known router before a node; `None` is this host.
-    pub(super) fn known_before(&self, id: NodeId) -> Option<IpAddr> {
-        let mut at = self.nodes[id].parent;
-        while at > ROOT_V6 {
-            if let Some(who) = self.nodes[at].who {
-                return Some(who.address());
-            }
-            at = self.nodes[at].parent;
-        }
-        None
+    /// The known routers before a node, the nearest first.
+    pub(super) fn known_before(&self, id: NodeId) -> impl Iterator<Item = IpAddr> {
+        let parent = |at: NodeId| self.nodes[at].parent;
+        std::iter::successors(Some(parent(id)), move |at| Some(parent(*at)))
+            .take_while(|at| *at > ROOT_V6)
+            .filter_map(|at| self.nodes[at].who.map(Who::address))
     }
 }
 
