@@ -44,6 +44,8 @@ pub struct HopEvidence<'a> {
 /// What was measured along one path.
 #[derive(Clone, Copy, Debug)]
 pub struct PathEvidence<'a> {
+    /// The address that is traced.
+    pub target: IpAddr,
     /// From the first TTL on, without gaps. Where the target was reached, it is the last.
     pub hops: &'a [HopEvidence<'a>],
     /// Whether the last hop is the target.
