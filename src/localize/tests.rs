@@ -334,14 +334,9 @@ fn a_target_that_was_not_reached_is_unreachable_with_the_reason() {
         verdict.message,
         "10.0.3.1 was not reached: 10.0.2.1 says that the host is unreachable"
     );
-    let message = |dead_end| judge(&rows, false, dead_end).message;
     assert_eq!(
-        message(None),
+        judge(&rows, false, None).message,
         "10.0.3.1 was not reached: the last that answers is hop 2 (10.0.2.1)"
-    );
-    assert_eq!(
-        message(Some("not reached within 3 hops")),
-        "10.0.3.1 was not reached within 3 hops"
     );
     let nothing = judge(&[], false, None);
     assert_eq!(nothing.message, "10.0.9.1 was not reached: nothing on the way answers");

@@ -21,13 +21,13 @@ pub(super) fn message(evidence: &PathEvidence<'_>, loss: &Finding, jitter: &Find
     let mut parts: Vec<String> = located.collect();
     parts.extend(open(evidence, &found, parts.is_empty()));
     if parts.is_empty() {
-        let lost = Trials::new(last.sent.saturating_sub(last.received), last.sent);
-        let was = if lost.impaired == 1 { "was" } else { "were" };
+        let all = Trials::new(last.sent.saturating_sub(last.received), last.sent);
+        let was = if all.impaired == 1 { "was" } else { "were" };
         parts.push(format!(
             "neither loss nor jitter on the way to {}: {} {was} lost {}",
             evidence.target,
-            of_probes(lost),
-            interval(lost)
+            of_probes(all),
+            interval(all)
         ));
     }
     parts.extend(ruled_out(evidence, labels));
@@ -162,19 +162,29 @@ fn ruled_out(evidence: &PathEvidence<'_>, labels: &[HopLabels]) -> Vec<String> {
         labelled.filter(|(_, labels)| has(labels)).map(|(hop, _)| hop).collect()
     };
     let ttls = |several: &[&HopEvidence<'_>]| hops(&several.iter().map(|hop| hop.ttl).collect::<Vec<_>>());
-    let limited = match of_label(|labels| labels.rate_limited).as_slice() {
+    let both = of_label(|labels| labels.rate_limited && labels.slow_control_plane);
+    let limited = of_label(|labels| labels.rate_limited);
+    let slow = of_label(|labels| labels.slow_control_plane);
+    if let ([hop], [_], [_]) = (both.as_slice(), limited.as_slice(), slow.as_slice()) {
+        return vec![format!(
+            "{} answers only {} of probes, and late, but forwards more, and in time: rate limited and slow, not at fault",
+            hop_words(hop),
+            answered(hop)
+        )];
+    }
+    let limited = match limited.as_slice() {
         [] => None,
         [hop] => Some(format!(
             "{} answers only {} of probes but forwards more: rate limited, not loss",
             hop_words(hop),
-            percent(float(hop.received.min(hop.sent)) / float(hop.sent.max(1)))
+            answered(hop)
         )),
         several => Some(format!(
             "{} answer fewer probes than they forward: rate limited, not loss",
             ttls(several)
         )),
     };
-    let slow = match of_label(|labels| labels.slow_control_plane).as_slice() {
+    let slow = match slow.as_slice() {
         [] => None,
         [hop] => Some(format!(
             "{} answers late but forwards in time: a slow control plane, not jitter",
@@ -188,13 +198,14 @@ fn ruled_out(evidence: &PathEvidence<'_>, labels: &[HopLabels]) -> Vec<String> {
     limited.into_iter().chain(slow).collect()
 }
 
+fn answered(hop: &HopEvidence<'_>) -> String {
+    percent(float(hop.received.min(hop.sent)) / float(hop.sent.max(1)))
+}
+
 fn not_reached(evidence: &PathEvidence<'_>) -> String {
     let target = evidence.target;
     if let Some(why) = evidence.dead_end {
-        return match why.strip_prefix("not reached ") {
-            Some(within) => format!("{target} was not reached {within}"),
-            None => format!("{target} was not reached: {why}"),
-        };
+        return format!("{target} was not reached: {why}");
     }
     match evidence.hops.iter().rfind(|hop| hop.received > 0) {
         Some(hop) => format!("{target} was not reached: the last that answers is {}", hop_words(hop)),
