@@ -273,6 +273,25 @@ fn loss_that_no_number_of_cycles_would_place_asks_for_a_slower_pace() {
 }
 
 #[test]
+fn hops_that_answer_one_in_six_are_what_hinders_however_many_cycles() {
+    // 5 % of loss behind the first of two hops, probed six times as fast as they answer.
+    for times in [1, 2, 8] {
+        let verdict = reached(&[
+            row(1, 200 * times, 32 * times),
+            row(2, 200 * times, 31 * times),
+            row(3, 200 * times, 190 * times),
+        ]);
+        assert_eq!(
+            (verdict.code, verdict.more_cycles),
+            (VerdictCode::TooFewProbes, None),
+            "{}",
+            verdict.message
+        );
+        assert!(verdict.message.contains("probe less often"), "{}", verdict.message);
+    }
+}
+
+#[test]
 fn as_many_cycles_as_are_asked_for_find_the_place_where_shares_stay() {
     for (first, second, target) in [
         (60, 58, 58),
