@@ -5,7 +5,8 @@
 //! the probe, so each sees by and by whether it still belongs there.
 //!
 //! What is unknown at a TTL, because nobody was asked or nobody answers, is a node without an address, one for all paths with the same way so
-//! far. As long as all who know agree on one router, who does not know yet is presumed to go there, too.
+//! far. As long as all who know agree on one router, who does not know yet is presumed to go there, too. What such a path loses counts
+//! once it is known where: the losses wait with the path, and go with it to the node that answers it.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
