@@ -105,7 +105,7 @@ impl Case {
         sweeper.add_path(world.now(), id, series);
         world.run_until_with(Mono::default().after(Duration::from_secs(cycles + 30)), &mut sweeper);
         let report = sweeper.report(id).context("a path that was added")?;
-        Ok(judge(&report))
+        Ok(judge(series.address, &report))
     }
 }
 
@@ -124,7 +124,7 @@ fn manner(rng: &mut ChaCha8Rng) -> String {
     }
 }
 
-fn judge(path: &PathReport) -> PathVerdict {
+fn judge(target: IpAddr, path: &PathReport) -> PathVerdict {
     let addresses: Vec<Vec<IpAddr>> = path
         .hops
         .iter()
@@ -155,6 +155,7 @@ fn judge(path: &PathReport) -> PathVerdict {
         .collect();
     let reached = matches!(path.end, End::Reached { .. });
     judge_path(&PathEvidence {
+        target,
         hops: &hops,
         reached,
         dead_end: None,

@@ -167,6 +167,7 @@ impl Path {
     #[expect(clippy::unused_self, reason = "evidence is of this path")]
     pub(crate) fn evidence<'a>(&self, hops: &'a [HopEvidence<'a>]) -> PathEvidence<'a> {
         PathEvidence {
+            target: TARGET,
             hops,
             reached: true,
             dead_end: None,
@@ -368,3 +369,6 @@ fn float(count: u64) -> f64 {
 
 /// As many rounds as a sweep remembers.
 const ROUNDS: usize = 512;
+
+/// Only words name it.
+const TARGET: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));

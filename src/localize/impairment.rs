@@ -3,7 +3,7 @@
 use super::lateness::{late, late_marks, lost_marks, margin};
 use super::locate::{Place, Seen, locate};
 use super::pattern::{Mark, Together, regular};
-use super::trials::Trials;
+use super::trials::{Trials, ceil, float};
 use super::{HopEvidence, PathEvidence};
 
 /// What may be wrong with a probe.
@@ -24,13 +24,15 @@ pub(super) enum Finding {
     Located { place: Place, target: Trials },
     /// It may suffer, but whether or where takes more cycles.
     TooFew { target: Trials, more_cycles: u64 },
+    /// It suffers, but the hops leave so many probes unanswered, or answer them so late, that no number of cycles would tell where.
+    Hidden { target: Trials },
 }
 
 impl Finding {
     pub(super) const fn more_cycles(&self) -> Option<u64> {
         match self {
             Self::TooFew { more_cycles, .. } => Some(*more_cycles),
-            Self::None | Self::Located { .. } => None,
+            Self::None | Self::Located { .. } | Self::Hidden { .. } => None,
         }
     }
 }
@@ -43,17 +45,34 @@ pub(super) fn judge(evidence: &PathEvidence<'_>, kind: Kind) -> Finding {
     let margin = margin(evidence).unwrap_or(u64::MAX);
     let target = kind.trials(last, margin);
     if target.total < FEWEST {
-        let more_cycles = FEWEST - target.total;
+        let more_cycles = cycles(last, target, FEWEST - target.total);
         return Finding::TooFew { target, more_cycles };
     }
-    match presence(target, kind) {
-        Presence::No => Finding::None,
-        Presence::Perhaps => too_few(target),
-        Presence::Yes => match locate(&seen(evidence, kind, margin), kind.background()) {
-            Some(place) if !place.is_anywhere => Finding::Located { place, target },
-            _ => too_few(target),
+    let presence = presence(target, kind);
+    if presence == Presence::No {
+        return Finding::None;
+    }
+    let seen = seen(evidence, kind, margin);
+    match place(&seen, kind) {
+        Some(place) if presence == Presence::Yes => Finding::Located { place, target },
+        _ => match more_probes(&seen, target, kind) {
+            Some(more) => Finding::TooFew {
+                target,
+                more_cycles: cycles(last, target, more),
+            },
+            None => Finding::Hidden { target },
         },
     }
+}
+
+fn place(seen: &[Seen], kind: Kind) -> Option<Place> {
+    locate(seen, kind.background()).filter(|place| !place.is_anywhere)
+}
+
+/// So many cycles give so many more probes that can be judged, as far as the target answers as it did.
+fn cycles(target: &HopEvidence<'_>, judged: Trials, probes: u64) -> u64 {
+    let cycles_each = float(target.sent.max(1)) / float(judged.total.max(1));
+    ceil(float(probes) * cycles_each)
 }
 
 /// Whether the target suffers at all.
@@ -78,16 +97,24 @@ fn presence(target: Trials, kind: Kind) -> Presence {
     }
 }
 
-/// So many more cycles that a share as now is told from none in nine of ten cases. Where there are as many already, and the place
-/// is still open, as many again.
-fn too_few(target: Trials) -> Finding {
+/// So many more probes that a share as now is told from none in nine of ten cases, and that with shares as now the place is found.
+/// `None` where even many times as many would not do, because every hop is worse than the target.
+fn more_probes(seen: &[Seen], target: Trials, kind: Kind) -> Option<u64> {
     let share = target.impaired_f64() / target.total_f64();
-    let needed = ceil(IMPAIRED_NEEDED / share);
-    let more_cycles = match needed.saturating_sub(target.total) {
-        0 => target.total,
-        more => more,
+    let least = ceil(IMPAIRED_NEEDED / share).max(target.total + 1);
+    let finds = |total: &u64| {
+        let times = float(*total) / target.total_f64();
+        let more: Vec<_> = seen.iter().map(|hop| hop.scaled(times)).collect();
+        place(&more, kind).is_some()
     };
-    Finding::TooFew { target, more_cycles }
+    let total = MULTIPLES
+        .map(|times| least.saturating_mul(times))
+        .into_iter()
+        .find(finds);
+    let routers = seen.split_last().map_or(&[][..], |(_, routers)| routers);
+    let mut answering = routers.iter().filter(|hop| hop.trials.total > 0);
+    let is_hidden = total.is_none() && answering.all(|hop| hop.trials.worse_than(target) < SIGNIFICANT);
+    (!is_hidden).then(|| total.unwrap_or(target.total.saturating_add(least)) - target.total)
 }
 
 fn seen(evidence: &PathEvidence<'_>, kind: Kind, margin: u64) -> Vec<Seen> {
@@ -148,23 +175,17 @@ impl Kind {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a count of probes: not negative, and a cast of what is too large saturates"
-)]
-const fn ceil(count: f64) -> u64 {
-    count.ceil() as u64
-}
-
 /// With fewer probes, not even "clean" is worth saying; mtr's reports have as many.
-const FEWEST: u64 = 10;
+pub(super) const FEWEST: u64 = 10;
 
 /// The error that is accepted where a target without any impairment is said to have some.
 const SIGNIFICANT: f64 = 0.01;
 
 /// Loss up to this is not worth more cycles, where it can't be told from none.
 const SUSPECT: f64 = 0.01;
+
+/// Of the least that is needed; sixteen times as many halve an interval twice.
+const MULTIPLES: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// `SIGNIFICANT` takes 7 impaired probes against none; of a Poisson distribution with this mean, nine in ten values are as large.
 const IMPAIRED_NEEDED: f64 = 10.5;

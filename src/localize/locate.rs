@@ -28,6 +28,17 @@ pub(super) struct Seen {
     pub(super) together: Together,
 }
 
+impl Seen {
+    /// What so many times as many probes would show, were shares the same.
+    pub(super) fn scaled(&self, times: f64) -> Self {
+        Self {
+            trials: self.trials.scaled(times),
+            regular: self.regular * times,
+            together: self.together,
+        }
+    }
+}
+
 /// Where an impairment starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Place {

@@ -3,7 +3,7 @@
 //! A hop that answers late or not at all may only be slow, or not allowed, to answer. What counts is what goes on behind it: loss or
 //! jitter starts where all that comes later has it, too. Whether the target suffers, and whether a hop is limited, are exact tests with a known error
 //! rate; where it starts is weighed by Bayes' rule over all links, which also gives the confidence. Where counts are too small, that is
-//! the answer, with the number of cycles that would do. `docs/localization.md` says how often all this is right.
+//! the answer, with the number of cycles that would do, or that none would do at this pace. `docs/localization.md` says how often all this is right.
 
 mod impairment;
 mod labels;
@@ -44,6 +44,8 @@ pub struct HopEvidence<'a> {
 /// What was measured along one path.
 #[derive(Clone, Copy, Debug)]
 pub struct PathEvidence<'a> {
+    /// The address that is traced.
+    pub target: IpAddr,
     /// From the first TTL on, without gaps. Where the target was reached, it is the last.
     pub hops: &'a [HopEvidence<'a>],
     /// Whether the last hop is the target.

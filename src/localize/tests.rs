@@ -60,6 +60,7 @@ fn judge(rows: &[Row], reached: bool, dead_end: Option<&str>) -> PathVerdict {
         })
         .collect();
     judge_path(&PathEvidence {
+        target: IpAddr::from([10, 0, rows.last().map_or(9, |row| row.ttl), 1]),
         hops: &hops,
         reached,
         dead_end,
@@ -115,9 +116,9 @@ fn the_table_of_sixty_cycles_shows_where_jitter_starts_and_asks_for_more_cycles_
     assert!(segment.confidence > 0.8 && segment.addresses == [IpAddr::from([10, 0, 2, 1])]);
     assert_eq!(
         verdict.message,
-        "Jitter starts between hop 1 (10.0.1.1) and hop 2 (10.0.2.1) (confidence 89 %): to 10.0.3.1, 20 of 58 probes \
-         (34.5 %, 95 % interval 23.6 to 47.3 %) came late; too few probes to say where loss starts: to 10.0.3.1, 2 of 60 probes \
-         (3.3 %, 95 % interval 0.9 to 11.4 %) were lost, and 255 more cycles are needed"
+        "Jitter to 10.0.3.1 starts between hop 1 (10.0.1.1) and hop 2 (10.0.2.1), confidence 89 %: 20 of 58 probes came late \
+         (34.5 %, 95 % interval 23.6 to 47.3 %); 2 of 60 probes were lost (3.3 %, 95 % interval 0.9 to 11.4 %), too few to say \
+         where loss starts: 255 more cycles are needed"
     );
 }
 
@@ -142,7 +143,7 @@ fn loss_of_the_first_link_starts_at_this_host() {
     assert!(
         verdict
             .message
-            .starts_with("Loss starts between this host and hop 1 (10.0.1.1)"),
+            .starts_with("Loss to 10.0.3.1 starts between this host and hop 1 (10.0.1.1), confidence"),
         "{}",
         verdict.message
     );
@@ -161,7 +162,7 @@ fn silent_hops_stay_inside_the_segment() {
     assert!(
         verdict
             .message
-            .contains("between hop 1 (10.0.1.1) and hop 4 (10.0.4.1), where hops 2, 3 tell nothing"),
+            .contains("between hop 1 (10.0.1.1) and hop 4 (10.0.4.1) (hops 2 and 3 in between tell nothing)"),
         "{}",
         verdict.message
     );
@@ -187,7 +188,7 @@ fn loss_that_does_not_carry_through_is_a_limit_and_no_loss() {
     assert!(verdict.labels[1].rate_limited && !verdict.labels[0].rate_limited);
     assert_eq!(
         verdict.message,
-        "Neither loss nor jitter on the way to 10.0.3.1: 0 of 300 probes (0.0 %, 95 % interval 0.0 to 1.3 %) lost; \
+        "Neither loss nor jitter on the way to 10.0.3.1: 0 of 300 probes were lost (0.0 %, 95 % interval 0.0 to 1.3 %); \
          hop 2 (10.0.2.1) answers only 40 % of probes but forwards more: rate limited, not loss"
     );
 }
@@ -204,7 +205,7 @@ fn jitter_that_does_not_carry_through_is_a_slow_control_plane() {
     assert!(
         verdict
             .message
-            .ends_with("hop 2 (10.0.2.1) answers late but does not forward late: a slow control plane, not jitter"),
+            .ends_with("hop 2 (10.0.2.1) answers late but forwards in time: a slow control plane, not jitter"),
         "{}",
         verdict.message
     );
@@ -256,12 +257,91 @@ fn too_few_probes_are_said_to_be_too_few() {
 }
 
 #[test]
-fn loss_that_may_start_anywhere_asks_for_as_many_cycles_again() {
+fn loss_that_no_number_of_cycles_would_place_asks_for_a_slower_pace() {
     // Both hops before the target lose more than it does, and may lose what it loses, too.
     let verdict = reached(&[row(1, 300, 150), row(2, 300, 160), row(3, 300, 270)]);
     assert_eq!((verdict.code, loss(&verdict)), (VerdictCode::TooFewProbes, None));
-    // 10.5 impaired at 10 % take 105, which there were already.
-    assert_eq!(verdict.more_cycles, Some(300));
+    assert_eq!(verdict.more_cycles, None);
+    assert!(
+        verdict.message.starts_with(
+            "30 of 300 probes to 10.0.3.1 were lost (10.0 %, 95 % interval 7.1 to 13.9 %), and where loss starts can't be told at \
+             this pace: hops before the target answer too seldom, or too late; probe less often, and without --fast; hops 1 and 2"
+        ),
+        "{}",
+        verdict.message
+    );
+}
+
+#[test]
+fn hops_that_answer_one_in_six_are_what_hinders_however_many_cycles() {
+    // 5 % of loss behind the first of two hops, probed six times as fast as they answer.
+    for times in [1, 2, 8] {
+        let verdict = reached(&[
+            row(1, 200 * times, 32 * times),
+            row(2, 200 * times, 31 * times),
+            row(3, 200 * times, 190 * times),
+        ]);
+        assert_eq!(
+            (verdict.code, verdict.more_cycles),
+            (VerdictCode::TooFewProbes, None),
+            "{}",
+            verdict.message
+        );
+        assert!(verdict.message.contains("probe less often"), "{}", verdict.message);
+    }
+}
+
+#[test]
+fn as_many_cycles_as_are_asked_for_find_the_place_where_shares_stay() {
+    for (first, second, target) in [
+        (60, 58, 58),
+        (20, 20, 19),
+        (100, 92, 96),
+        (400, 384, 390),
+        (200, 193, 193),
+    ] {
+        let sent = first;
+        let verdict = reached(&[row(1, sent, first), row(2, sent, second), row(3, sent, target)]);
+        let Some(more) = verdict.more_cycles else { continue };
+        let all = sent + more;
+        // The share of loss rounded up: one lost probe less would be less than was seen.
+        let scaled = |received: u64| all - ((sent - received) * all).div_ceil(sent);
+        let later = reached(&[
+            row(1, all, scaled(first)),
+            row(2, all, scaled(second)),
+            row(3, all, scaled(target)),
+        ]);
+        assert!(later.loss_starts_at.is_some(), "{sent}: {more} more: {}", later.message);
+    }
+}
+
+#[test]
+fn what_is_open_is_one_sentence() {
+    let of_target = |answers: &[(u64, f64)], sent| {
+        let rows = [row(1, sent, sent), row_with(2, sent, answers)];
+        reached(&rows).message
+    };
+    // 10.5 at one in ten take 105.
+    assert_eq!(
+        of_target(&[(9, 2.0)], 10),
+        "1 of 10 probes to 10.0.2.1 was lost (10.0 %, 95 % interval 1.8 to 40.4 %), too few to say where loss starts: 95 more cycles \
+         are needed"
+    );
+    assert_eq!(
+        of_target(&[(1, 2.0)], 1),
+        "1 probe to 10.0.2.1 is too few to judge: 9 more cycles are needed"
+    );
+    assert_eq!(
+        of_target(&[(7, 2.0)], 9),
+        "9 probes to 10.0.2.1 (2 were lost) are too few to judge: 1 more cycle is needed"
+    );
+    let both = of_target(&[(55, 2.0), (3, 40.0)], 60);
+    assert!(
+        both.starts_with("3 of 58 probes to 10.0.2.1 came late (5.2 %,")
+            && both.contains(") and 2 of 60 probes were lost (3.3 %,")
+            && both.ends_with("too few to say where jitter and loss start: 255 more cycles are needed"),
+        "{both}"
+    );
 }
 
 #[test]
@@ -271,13 +351,14 @@ fn a_target_that_was_not_reached_is_unreachable_with_the_reason() {
     assert_eq!((verdict.code, verdict.more_cycles), (VerdictCode::Unreachable, None));
     assert_eq!(
         verdict.message,
-        "The target was not reached: 10.0.2.1 says that the host is unreachable; the last that answers is hop 2 (10.0.2.1)"
+        "10.0.3.1 was not reached: 10.0.2.1 says that the host is unreachable"
+    );
+    assert_eq!(
+        judge(&rows, false, None).message,
+        "10.0.3.1 was not reached: the last that answers is hop 2 (10.0.2.1)"
     );
     let nothing = judge(&[], false, None);
-    assert_eq!(
-        nothing.message,
-        "The target was not reached: nothing on the way answers"
-    );
+    assert_eq!(nothing.message, "10.0.9.1 was not reached: nothing on the way answers");
 }
 
 #[test]

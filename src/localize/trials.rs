@@ -33,6 +33,11 @@ impl Trials {
         }
     }
 
+    /// The same proportion of so many times as many probes.
+    pub(super) fn scaled(self, times: f64) -> Self {
+        Self::new(ceil(float(self.impaired) * times), ceil(float(self.total) * times))
+    }
+
     /// The proportion with its 95 % interval; `None` without probes.
     pub(super) fn proportion(self) -> Option<Proportion> {
         Proportion::wilson(self.impaired, self.total)
@@ -67,6 +72,15 @@ impl Trials {
 #[expect(clippy::cast_precision_loss, reason = "counts of probes are far below 2^53")]
 pub(super) fn float(count: u64) -> f64 {
     count as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count of probes: not negative, and a cast of what is too large saturates"
+)]
+pub(super) const fn ceil(count: f64) -> u64 {
+    count.ceil() as u64
 }
 
 /// More probes than these say no more here. Real paths lose a little in more places than one, and with counts without bound any such

@@ -13,7 +13,7 @@ pub struct PathVerdict {
     pub jitter_starts_at: Option<Segment>,
     /// Of each hop, in order.
     pub labels: Vec<HopLabels>,
-    /// How many more cycles would tell, where there were too few.
+    /// How many more cycles would tell, where there were too few; `None` also where none would, because hops answer too seldom.
     pub more_cycles: Option<u64>,
     /// One sentence for a ticket.
     pub message: String,

@@ -2,8 +2,20 @@
 //!
 //! A Linux router answers one host 6 expired probes at once and one a second after that (`icmp_ratelimit`, `XRLIM_BURST_FACTOR` in
 //! `net/ipv4/icmp.c`), whatever path they belonged to. A sweep that asks more measures that limit. So each router has an account: one
-//! probe a second. Whose account a probe of an unknown hop burdens shows only when it is answered: until then it is that of whatever follows
-//! the last known router, and the router that answered is charged afterwards.
+//! probe a second. Whom a probe of an unknown hop burdens shows only when it is answered. Until then it goes to a common account of all that
+//! is at this TTL behind the last known router; the router that answers is charged afterwards, and with it waits whoever might burden
+//! it, too.
+//!
+//! So a router gets one probe a second in the mean, and in any time a few more:
+//!
+//! - those of a burst, where nobody is known yet behind a router;
+//! - one of each common account that it is found to belong to, which were sent before it answered the first;
+//! - one of each path whose target should be there, by the distance that its reply told, or should not be near, by the largest TTL: these are
+//!   at nobody's expense, and go on as the router that they burden allows;
+//! - some of each path whose target was there before, until it is known that the course has changed.
+//!
+//! What a router does not answer can't be charged to it: one that answers some paths and no others, or drops answers, may get one more
+//! a second for each common account, as long as these paths are not told apart.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,6 +30,8 @@ pub(super) enum Account {
     Router(IpAddr),
     /// Whoever is at this TTL behind the last known router; `None` is this host.
     Unknown(u8, Option<IpAddr>),
+    /// A target, which is probably there. That burdens nobody, until a router was found in such a place.
+    Expected(u8, Option<IpAddr>),
 }
 
 /// The accounts of all routers.
@@ -37,6 +51,9 @@ impl Accounts {
 
     /// A probe goes at `now`. Where nobody is known yet behind a router, an account begins with a burst.
     pub(super) fn charge(&mut self, account: Account, now: Mono, may_burst: bool) {
+        if matches!(account, Account::Expected(..)) && !self.paid_at.contains_key(&account) {
+            return;
+        }
         let now = now.after(SHIFT);
         if self.paid_at.len() >= MAX_ACCOUNTS && !self.paid_at.contains_key(&account) {
             self.paid_at.retain(|_, at| *at > now);
@@ -52,19 +69,40 @@ impl Accounts {
         let at = self.paid_at.entry(account).or_insert_with(|| now.before(saved));
         // No more than that is saved up later.
         let from = (*at).max(now.before(saved));
-        *at = from.after(PERIOD).min(now.after(MAX_DEBT));
+        *at = from.after(account.period()).min(now.after(MAX_DEBT));
+    }
+
+    /// Those who may burden a router that was just charged wait until it has paid for all but one of its probes.
+    pub(super) fn hold(&mut self, account: Account, router: Account) {
+        let has_room = self.paid_at.len() < MAX_ACCOUNTS;
+        if let Some(&paid_at) = self.paid_at.get(&router).filter(|_| has_room) {
+            let at = self.paid_at.entry(account).or_default();
+            *at = (*at).max(paid_at.before(PERIOD));
+        }
     }
 
     /// The probe did not go after all.
     pub(super) fn refund(&mut self, account: Account) {
         if let Some(at) = self.paid_at.get_mut(&account) {
-            *at = at.before(PERIOD);
+            *at = at.before(account.period());
+        }
+    }
+}
+
+impl Account {
+    const fn period(self) -> Duration {
+        match self {
+            Self::Router(_) | Self::Unknown(..) => PERIOD,
+            Self::Expected(..) => DOUBT,
         }
     }
 }
 
 /// One probe a second: `net.ipv4.icmp_ratelimit` is 1000 ms.
 pub(super) const PERIOD: Duration = Duration::from_secs(1);
+
+/// Between probes that should meet their targets where one has met a router: time to hear from each before the next.
+const DOUBT: Duration = Duration::from_millis(100);
 
 /// So many probes go at once to what is unknown at the start; half of what Linux allows.
 const BURST: u32 = 3;

@@ -53,7 +53,7 @@ pub(super) struct Place {
     /// Whether this path has sent a probe here.
     pub(super) has_asked: bool,
     pub(super) rival: Option<Box<Rival>>,
-    /// Rounds whose probe was lost while this path only presumed its router.
+    /// Rounds whose probe was lost while this path only presumed its router, or did not know it.
     pub(super) doubts: Vec<u64>,
 }
 

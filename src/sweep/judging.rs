@@ -138,11 +138,8 @@ impl Sweeper {
         let is_presumable = node.who.is_some() && !node.is_private;
         let at = usize::from(flight.ttl.saturating_sub(self.options.first_ttl));
         let place = &mut self.paths[path].places[at];
-        if node.who.is_none() {
-            node.losers = node.losers.and(path);
-        }
         if !is_presumable || place.is_verified {
-            return node.tally.lose(flight.round);
+            return node.lose(path, flight.round);
         }
         place.doubts.push(flight.round);
         if place.doubts.len() < MAX_DOUBTS {
@@ -150,10 +147,8 @@ impl Sweeper {
         } else {
             let doubts = std::mem::take(&mut place.doubts);
             let node = self.disbelieve(path, at);
-            let node_there = self.tree.node_mut(node);
-            node_there.losers = node_there.losers.and(path);
             for round in doubts {
-                node_there.tally.lose(round);
+                self.tree.node_mut(node).lose(path, round);
             }
             self.after_judging(node, true);
         }
@@ -224,8 +219,16 @@ impl Sweeper {
         let sender = Account::Router(who.address());
         let is_reply = matches!(who, Who::Target(_)) && self.paths[path].proto != Proto::Udp;
         let is_borne = is_reply || flight.account == Some(sender);
-        if self.options.budget == Budget::Gentle && !is_borne {
-            self.accounts.charge(sender, flight.sent_at, false);
+        if self.options.budget == Budget::Fast || is_borne {
+            return;
+        }
+        self.accounts.charge(sender, flight.sent_at, false);
+        let node = self.place_mut(path, flight.ttl).map(|place| place.node);
+        let before = node.into_iter().flat_map(|id| self.tree.known_before(id)).map(Some);
+        for known in before.chain([None]) {
+            for account in [Account::Unknown, Account::Expected] {
+                self.accounts.hold(account(flight.ttl, known), sender);
+            }
         }
     }
 

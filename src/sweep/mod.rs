@@ -112,7 +112,8 @@ impl Sweeper {
         self.paths.push(Course::new(id, series, self.random.random()));
         self.index.insert(id, path);
         self.undone += 1;
-        self.push_turn(now, TurnOf::Distance(path));
+        let place = u32::try_from(path).unwrap_or(u32::MAX);
+        self.push_turn(now.after(turns::STAGGER.saturating_mul(place)), TurnOf::Distance(path));
         if let Some(cycles) = self.options.cycles {
             self.push_turn(now.after(self.longest(cycles)), TurnOf::Deadline(path));
         }

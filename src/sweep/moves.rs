@@ -10,7 +10,7 @@ use super::changes::Rival;
 use super::course::Place;
 use super::options::Budget;
 use super::path::{News, PathChange};
-use super::tree::{Losers, NodeId, PathIndex, Tree};
+use super::tree::{NodeId, PathIndex, Tree};
 use super::who::Who;
 
 impl Sweeper {
@@ -41,7 +41,11 @@ impl Sweeper {
     /// The place that the hint means is of this path only: its probes reach the target and burden no router.
     pub(super) fn expect_target(&mut self, path: PathIndex) {
         let course = &self.paths[path];
-        let Some(ttl) = course.hint.filter(|_| course.limit.is_none()) else {
+        // The end that is known may be that of a probe beyond the target.
+        let Some(ttl) = course
+            .hint
+            .filter(|&hint| course.limit.is_none_or(|limit| hint < limit))
+        else {
             return;
         };
         let at = usize::from(ttl.saturating_sub(self.options.first_ttl));
@@ -61,6 +65,8 @@ impl Sweeper {
         let is_first = who.is_router() && !node.is_private && self.tree.children(parent).is_empty();
         let is_known = self.is_shared(who) && self.tree.child(parent, who.address()).is_some();
         if is_known || !is_alone && !is_first {
+            let losses = self.tree.node_mut(id).take_losses(path);
+            self.paths[path].places[at].doubts.extend(losses);
             return self.relocate(path, at, who);
         }
         self.tree.delist(id);
@@ -68,9 +74,12 @@ impl Sweeper {
         let node = self.tree.node_mut(id);
         node.who = Some(who);
         node.is_private = !is_shared;
-        // What other paths lost may have been lost at a silent router beside this one.
-        if !matches!(node.losers, Losers::Nobody) && node.losers != Losers::One(path) {
-            node.tally = node.tally.without_losses();
+        for (other, round) in node.disown(path) {
+            let place = self.paths[other].places.get_mut(at).filter(|place| place.node == id);
+            if let Some(place) = place {
+                place.doubts.push(round);
+                self.move_to_front(other, id);
+            }
         }
         self.tree.enlist(id);
         self.arrive(path, at, who);
@@ -187,6 +196,7 @@ impl Sweeper {
     /// A place begins anew, with what the rival answered, if there was one.
     fn renew(&mut self, path: PathIndex, at: usize, rival: Option<&Rival>) {
         let parent = self.parent_at(path, at);
+        self.paths[path].places[at].doubts.clear();
         let Some(rival) = rival else {
             let node = self.unverified(path, parent, self.ttl_at(at));
             return self.put(path, at, node);
@@ -199,7 +209,12 @@ impl Sweeper {
 
     /// What follows once a path has seen who is at one of its places.
     fn arrive(&mut self, path: PathIndex, at: usize, who: Who) {
-        self.paths[path].places[at].is_verified = true;
+        let place = &mut self.paths[path].places[at];
+        place.is_verified = true;
+        let node = place.node;
+        for round in place.doubts.drain(..) {
+            self.tree.node_mut(node).tally.lose(round);
+        }
         if self.is_shared(who) {
             self.part_siblings(self.parent_at(path, at));
         }
@@ -325,9 +340,10 @@ impl Sweeper {
     }
 
     fn put(&mut self, path: PathIndex, at: usize, node: NodeId) {
-        let old = std::mem::replace(&mut self.paths[path].places[at], Place::of(node)).node;
-        if old != node {
-            self.leave(path, old);
+        let old = std::mem::replace(&mut self.paths[path].places[at], Place::of(node));
+        self.paths[path].places[at].doubts = old.doubts;
+        if old.node != node {
+            self.leave(path, old.node);
             self.join(path, node);
         }
     }

@@ -44,6 +44,12 @@ impl Tally {
         self.mark(RoundMark { round, rtt: None });
     }
 
+    /// A loss was counted here that belongs elsewhere.
+    pub(super) fn take_back(&mut self, round: u64) {
+        self.counts.sent = self.counts.sent.saturating_sub(1);
+        self.rounds.retain(|mark| mark.round != round || mark.rtt.is_some());
+    }
+
     /// A probe that was judged as lost was answered in time: this host was late to see it.
     pub(super) fn redeem(&mut self, sample: Sample) {
         let is_lost = |mark: &RoundMark| mark.round == sample.round && mark.rtt.is_none();

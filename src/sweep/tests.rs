@@ -1,5 +1,6 @@
 //! Sweeps in virtual time over networks that are functions.
 
+mod budget;
 mod counting;
 mod discovery;
 mod network;

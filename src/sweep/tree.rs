@@ -5,7 +5,8 @@
 //! the probe, so each sees by and by whether it still belongs there.
 //!
 //! What is unknown at a TTL, because nobody was asked or nobody answers, is a node without an address, one for all paths with the same way so
-//! far. As long as all who know agree on one router, who does not know yet is presumed to go there, too.
+//! far. As long as all who know agree on one router, who does not know yet is presumed to go there, too. What such a path loses counts
+//! once it is known where: the losses wait with the path, and go with it to the node that answers it.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -37,8 +38,8 @@ pub(super) struct Node {
     /// Whether its next turn is in the queue.
     pub(super) has_turn: bool,
     pub(super) mtu: Option<u32>,
-    /// Which paths lost probes here before anybody answered.
-    pub(super) losers: Losers,
+    /// Who lost a probe here before anybody answered, and its round.
+    losses: Vec<(PathIndex, u64)>,
     /// Routers behind it that paths share.
     children: Vec<NodeId>,
     /// The place of all paths that don't know yet what is behind it.
@@ -46,21 +47,36 @@ pub(super) struct Node {
     is_free: bool,
 }
 
-/// Whose losses a place counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Losers {
-    Nobody,
-    One(PathIndex),
-    Several,
-}
-
-impl Losers {
-    pub(super) fn and(self, path: PathIndex) -> Self {
-        match self {
-            Self::Nobody => Self::One(path),
-            Self::One(other) if other == path => self,
-            Self::One(_) | Self::Several => Self::Several,
+impl Node {
+    /// Counts what a path lost, and remembers whose it was while it is not known who is here.
+    pub(super) fn lose(&mut self, path: PathIndex, round: u64) {
+        self.tally.lose(round);
+        if self.who.is_none() && self.losses.len() < MAX_LOSSES {
+            self.losses.push((path, round));
         }
+    }
+
+    /// Gives back the losses of other paths, where there are any, which may have met a silent router beside the one that answers this path.
+    pub(super) fn disown(&mut self, path: PathIndex) -> Vec<(PathIndex, u64)> {
+        let (own, others): (Vec<_>, Vec<_>) = self.losses.drain(..).partition(|(loser, _)| *loser == path);
+        if !others.is_empty() {
+            self.tally = self.tally.without_losses();
+            for (_, round) in own {
+                self.tally.lose(round);
+            }
+        }
+        others
+    }
+
+    /// Gives up what a path lost here, because it turns out to have been elsewhere.
+    pub(super) fn take_losses(&mut self, path: PathIndex) -> Vec<u64> {
+        let (own, others): (Vec<_>, Vec<_>) = self.losses.drain(..).partition(|(loser, _)| *loser == path);
+        self.losses = others;
+        let rounds: Vec<u64> = own.into_iter().map(|(_, round)| round).collect();
+        for &round in &rounds {
+            self.tally.take_back(round);
+        }
+        rounds
     }
 }
 
@@ -117,7 +133,7 @@ impl Tree {
             phase,
             has_turn: false,
             mtu: None,
-            losers: Losers::Nobody,
+            losses: Vec::new(),
             children: Vec::new(),
             unknown: None,
             is_free: false,
@@ -196,18 +212,17 @@ impl Tree {
         self.free.push(id);
     }
 
-    /// The last known router before a node; `None` is this host.
-    pub(super) fn known_before(&self, id: NodeId) -> Option<IpAddr> {
-        let mut at = self.nodes[id].parent;
-        while at > ROOT_V6 {
-            if let Some(who) = self.nodes[at].who {
-                return Some(who.address());
-            }
-            at = self.nodes[at].parent;
-        }
-        None
+    /// The known routers before a node, the nearest first.
+    pub(super) fn known_before(&self, id: NodeId) -> impl Iterator<Item = IpAddr> {
+        let parent = |at: NodeId| self.nodes[at].parent;
+        std::iter::successors(Some(parent(id)), move |at| Some(parent(*at)))
+            .take_while(|at| *at > ROOT_V6)
+            .filter_map(|at| self.nodes[at].who.map(Who::address))
     }
 }
+
+/// More losses of one place are not told apart by path: it is silent.
+const MAX_LOSSES: usize = 64;
 
 const ROOT_V4: NodeId = 0;
 const ROOT_V6: NodeId = 1;

@@ -67,23 +67,7 @@ impl Sweeper {
                 self.finish(path);
                 None
             }
-            TurnOf::Distance(path) => {
-                let course = self.paths.get(path).filter(|course| course.is_asking)?;
-                if course.limit.is_some() {
-                    self.paths[path].is_asking = false;
-                    return None;
-                }
-                let launch = Launch {
-                    series: course.id,
-                    ttl: self.options.max_ttl,
-                };
-                self.pending = Some(Pending {
-                    path,
-                    node: None,
-                    account: None,
-                });
-                Some(launch)
-            }
+            TurnOf::Distance(path) => self.take_distance(path, now),
             TurnOf::Node(id, generation) => self.take_node(id, generation, now),
         }
     }
@@ -148,6 +132,23 @@ impl Sweeper {
             let spent = counts.sent + counts.send_errors + counts.in_flight;
             spent >= cycles || spent + counts.unjudged >= cycles.saturating_mul(2)
         })
+    }
+
+    fn take_distance(&mut self, path: PathIndex, now: Mono) -> Option<Launch> {
+        let series = self.paths.get(path).filter(|course| course.is_asking)?.id;
+        let ttl = self.options.max_ttl;
+        let account = (self.options.budget == Budget::Gentle).then_some(Account::Expected(ttl, None));
+        if let Some(account) = account {
+            let ready = self.accounts.ready_at(account);
+            if ready > now {
+                self.push_turn(ready, TurnOf::Distance(path));
+                return None;
+            }
+            self.accounts.charge(account, now, false);
+        }
+        let node = None;
+        self.pending = Some(Pending { path, node, account });
+        Some(Launch { series, ttl })
     }
 
     fn take_node(&mut self, id: NodeId, generation: u32, now: Mono) -> Option<Launch> {
@@ -222,8 +223,16 @@ impl Sweeper {
             Some(Who::Dead(error)) => Some(Account::Router(error.from)),
             Some(Who::Target(from)) if is_udp => Some(Account::Router(from)),
             Some(_) => None,
-            None if self.paths[path].hint == Some(node.ttl) && !is_udp => None,
-            None => Some(Account::Unknown(node.ttl, self.tree.known_before(id))),
+            None => {
+                let before = self.tree.known_before(id).next();
+                let is_expected = self.paths[path].hint == Some(node.ttl) && !is_udp;
+                let account = if is_expected {
+                    Account::Expected
+                } else {
+                    Account::Unknown
+                };
+                Some(account(node.ttl, before))
+            }
         }
     }
 
@@ -303,6 +312,9 @@ impl Eq for Turn {}
 
 /// After this, a launch that found no room is tried again.
 const RETRY: Duration = Duration::from_millis(20);
+
+/// Between probes that ask for distances: where they go in circles, the first answer comes before the last probe.
+pub(super) const STAGGER: Duration = Duration::from_millis(5);
 
 /// After this, a node looks again whether it is known who is before it.
 const WAIT: Duration = Duration::from_millis(200);

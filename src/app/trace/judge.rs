@@ -29,6 +29,7 @@ pub(super) fn verdict(series: &Series, path: &PathReport) -> PathVerdict {
     let reached = matches!(path.end, End::Reached { .. });
     let end = end_words(series, path).filter(|_| !reached);
     judge_path(&PathEvidence {
+        target: series.address,
         hops: &hops,
         reached,
         dead_end: end.as_deref(),

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
 use super::network::{Fake, Lab, MS, ip, line, options, target};
 use crate::sweep::{Budget, End};
 use crate::units::Mono;
@@ -29,6 +32,31 @@ fn loss_is_counted_where_it_is_and_marked_by_round() {
     assert_eq!(lossy.rounds.iter().filter(|mark| mark.rtt.is_none()).count(), 5);
     let others = report.hops.iter().filter(|hop| hop.ttl != 3);
     assert!(others.into_iter().all(|hop| hop.counts.received == 20));
+}
+
+#[test]
+fn the_loss_of_a_hop_in_common_is_what_it_is_from_the_start() {
+    for paths in [1, 2, 5, 20] {
+        let (mut lost, mut sent) = (0, 0);
+        for seed in 0..200 {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            let network = move |path: u32, ttl: u8, _: Mono| match ttl {
+                1 if random.random::<bool>() => Fake::Lost,
+                1 => Fake::Expires(ip(0, 1), MS),
+                _ => Fake::Replies(target(path), MS * 3, 63),
+            };
+            let mut lab = Lab::new(options(20), paths, network);
+            lab.run();
+            let counts = lab.report(0).hops[0].counts;
+            lost += counts.sent - counts.received;
+            sent += counts.sent;
+        }
+        // 200 runs of 20 probes or more: 4 standard deviations of a binomial share are 4 * sqrt(0.25 / 4000), 3.2 %.
+        assert!(
+            sent >= 4_000 && lost.abs_diff(sent / 2) * 1_000 < sent * 32,
+            "{paths}: {lost} of {sent}"
+        );
+    }
 }
 
 #[test]

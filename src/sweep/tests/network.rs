@@ -96,6 +96,26 @@ pub(super) fn line(length: u8) -> impl Fn(u32, u8, Mono) -> Fake {
     }
 }
 
+/// Probes per router: when they expired there.
+pub(super) fn expired(probes: &[Probe]) -> HashMap<IpAddr, Vec<Mono>> {
+    let mut by_router: HashMap<_, Vec<_>> = HashMap::new();
+    for probe in probes {
+        if let Fake::Expires(router, _) = probe.fake {
+            by_router.entry(router).or_default().push(probe.at);
+        }
+    }
+    by_router
+}
+
+/// The most moments within any window of this length.
+pub(super) fn most_within(times: &[Mono], window: Duration) -> usize {
+    let within = |first: &Mono| {
+        let from_there = times.iter().filter(|at| *at >= first);
+        from_there.take_while(|at| at.since(*first) < window).count()
+    };
+    times.iter().map(within).max().unwrap_or(0)
+}
+
 impl<N: FnMut(u32, u8, Mono) -> Fake> Lab<N> {
     pub(super) fn new(options: SweepOptions, paths: u32, network: N) -> Self {
         Self::with_endpoint(options, paths, Endpoint::Icmp, network)

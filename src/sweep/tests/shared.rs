@@ -1,23 +1,10 @@
 //! Paths that share routers.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::network::{Fake, Lab, MS, Probe, ip, options, target};
+use super::network::{Fake, Lab, MS, expired, ip, options, target};
 use crate::sweep::End;
 use crate::units::Mono;
-
-/// Probes per router: when they expired there.
-fn expired(probes: &[Probe]) -> HashMap<IpAddr, Vec<Mono>> {
-    let mut by_router: HashMap<_, Vec<_>> = HashMap::new();
-    for probe in probes {
-        if let Fake::Expires(router, _) = probe.fake {
-            by_router.entry(router).or_default().push(probe.at);
-        }
-    }
-    by_router
-}
 
 #[test]
 fn twenty_targets_behind_one_gateway_take_about_ten_seconds_for_ten_cycles() {
@@ -28,7 +15,7 @@ fn twenty_targets_behind_one_gateway_take_about_ten_seconds_for_ten_cycles() {
     let mut lab = Lab::new(options(10), 20, network);
     lab.run();
     assert!(
-        lab.now < Mono::default().after(Duration::from_secs(15)),
+        lab.now < Mono::default().after(Duration::from_secs(12)),
         "{:?}",
         lab.now
     );
