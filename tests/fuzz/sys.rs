@@ -6,6 +6,8 @@ use std::hint::black_box;
 #[expect(dead_code, reason = "there is no kernel here that would fill its buffers")]
 mod control;
 
+use crate::wire::Family;
+
 mod batch_recv {
     use crate::units::Wall;
     use std::net::IpAddr;
