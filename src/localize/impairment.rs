@@ -101,7 +101,7 @@ fn presence(target: Trials, kind: Kind) -> Presence {
 /// `None` where even many times as many would not do, because every hop is worse than the target.
 fn more_probes(seen: &[Seen], target: Trials, kind: Kind) -> Option<u64> {
     let share = target.impaired_f64() / target.total_f64();
-    let least = ceil(IMPAIRED_NEEDED / share).max(target.total + 1);
+    let least = ceil(IMPAIRED_NEEDED / share).max(target.total.saturating_add(1));
     let finds = |total: &u64| {
         let times = float(*total) / target.total_f64();
         let more: Vec<_> = seen.iter().map(|hop| hop.scaled(times)).collect();
