@@ -28,8 +28,8 @@ pub fn end_words(series: &Series, path: &PathReport) -> Option<String> {
             "a routing loop: {address} is hop {first_ttl} and again hop {again_ttl}"
         )),
         End::TooFar => Some(match path.hops.last() {
-            Some(last) => format!("not reached within {} hops, the most to be tried", last.ttl),
-            None => "not reached within the hops to be tried".to_owned(),
+            Some(last) => format!("it lies beyond hop {}, the last that -m allows", last.ttl),
+            None => "it lies beyond the hops that -m allows".to_owned(),
         }),
         End::NotSent(error) => Some(format!("no probe was sent: {error}")),
     }
