@@ -47,7 +47,7 @@ macro_rules! story {
 }
 
 /// In the order of their names.
-const STORIES: [Story; 34] = [
+const STORIES: [Story; 36] = [
     story!("asymmetric-return"),
     story!("busy-host"),
     story!("common-cause"),
@@ -57,8 +57,10 @@ const STORIES: [Story; 34] = [
     story!("first-hop"),
     story!("icmp-blocked"),
     story!("icmp-only"),
+    story!("jittery-return"),
     story!("listen-overflow"),
     story!("loop"),
+    story!("lossy-core"),
     story!("lossy-uplink"),
     story!("many-backends"),
     story!("mpls"),
@@ -93,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::simnet::Network;
-    use crate::simnet::topology::{AnswerKind, Code};
+    use crate::simnet::topology::{AnswerKind, Code, PathCode, PathEnd, TraceExpectation};
     use crate::units::Mono;
 
     fn topologies() -> impl Iterator<Item = (&'static str, Topology)> {
@@ -184,6 +186,23 @@ mod tests {
                     .count();
                 assert!(count >= 2, "{name}: {} by echo and by SYN", backend.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_path_verdict_and_every_end_of_a_path_has_a_story() {
+        let traces: Vec<TraceExpectation> = topologies().flat_map(|(_, topology)| topology.traces).collect();
+        let verdicts: BTreeSet<PathCode> = traces.iter().map(|trace| trace.verdict).collect();
+        let all = [
+            PathCode::Clean,
+            PathCode::Loss,
+            PathCode::Jitter,
+            PathCode::LossAndJitter,
+            PathCode::Unreachable,
+        ];
+        assert_eq!(verdicts, BTreeSet::from(all));
+        for end in [PathEnd::Reached, PathEnd::Unreachable, PathEnd::Silent, PathEnd::Loop] {
+            assert!(traces.iter().any(|trace| trace.end == end), "{end:?}");
         }
     }
 

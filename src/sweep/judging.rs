@@ -13,7 +13,7 @@ use super::tally::Sample;
 use super::tree::{NodeId, PathIndex};
 use super::who::{Who, distance};
 use super::{Sweeper, tally::Tally};
-use crate::outcome::{Answered, Event, Fate, InTime, SendError, What};
+use crate::outcome::{Answered, Event, Fate, InTime, Proto, SendError, What};
 use crate::units::{Mono, ProbeSeq};
 
 /// How an answer counts.
@@ -183,7 +183,7 @@ impl Sweeper {
             return;
         }
         let who = Who::of(answered, self.paths[path].target, self.paths[path].proto);
-        self.charge_sender(who, &flight);
+        self.charge_sender(path, who, &flight);
         let Some((id, generation)) = flight.node else {
             let reply_ttl = answered.ttl.filter(|_| matches!(who, Who::Target(_)));
             self.learn_distance(path, reply_ttl);
@@ -219,10 +219,11 @@ impl Sweeper {
         self.after_judging(id, false);
     }
 
-    /// The router that answered bears what was to another's expense.
-    fn charge_sender(&mut self, who: Who, flight: &Flight) {
+    /// Who answered by an ICMP error bears what was to another's expense.
+    fn charge_sender(&mut self, path: PathIndex, who: Who, flight: &Flight) {
         let sender = Account::Router(who.address());
-        let is_borne = matches!(who, Who::Target(_)) || flight.account == Some(sender);
+        let is_reply = matches!(who, Who::Target(_)) && self.paths[path].proto != Proto::Udp;
+        let is_borne = is_reply || flight.account == Some(sender);
         if self.options.budget == Budget::Gentle && !is_borne {
             self.accounts.charge(sender, flight.sent_at, false);
         }

@@ -113,13 +113,16 @@ impl Sweeper {
         }
     }
 
-    /// Ends a path where it leads back to where it was.
+    /// Ends a path where it leads back to where it was. What it shares with others is seen later than what follows, and may show that
+    /// the circle begins sooner.
     pub(super) fn look_for_circle(&mut self, path: PathIndex) {
         let course = &self.paths[path];
-        if course.limit.is_some() {
+        if course.limit.is_some() && course.circle.is_none() {
             return;
         }
-        if let Some(circle) = course.find_circle(&self.tree, self.options.first_ttl) {
+        let known = course.circle.map(|circle| circle.again_ttl);
+        let found = course.find_circle(&self.tree, self.options.first_ttl);
+        if let Some(circle) = found.filter(|circle| known.is_none_or(|known| circle.again_ttl < known)) {
             self.paths[path].circle = Some(circle);
             self.end_at(path, circle.again_ttl);
         }

@@ -10,6 +10,7 @@ use super::options::Budget;
 use super::tree::{NodeId, PathIndex};
 use super::who::Who;
 use crate::engine::Launch;
+use crate::outcome::Proto;
 use crate::units::{Mono, ProbeSeq, nanos};
 
 /// Something that has its turn at some moment.
@@ -209,17 +210,19 @@ impl Sweeper {
         None
     }
 
-    /// Who has to bear a probe of this node; nobody where it reaches the target.
+    /// Who has to bear a probe of this node; nobody where it reaches the target, unless that answers by an ICMP error, too.
     fn account_of(&self, id: NodeId, path: PathIndex) -> Option<Account> {
         if self.options.budget == Budget::Fast {
             return None;
         }
         let node = self.tree.node(id);
+        let is_udp = self.paths[path].proto == Proto::Udp;
         match node.who {
             Some(who) if who.is_router() => Some(Account::Router(who.address())),
             Some(Who::Dead(error)) => Some(Account::Router(error.from)),
+            Some(Who::Target(from)) if is_udp => Some(Account::Router(from)),
             Some(_) => None,
-            None if self.paths[path].hint == Some(node.ttl) => None,
+            None if self.paths[path].hint == Some(node.ttl) && !is_udp => None,
             None => Some(Account::Unknown(node.ttl, self.tree.known_before(id))),
         }
     }

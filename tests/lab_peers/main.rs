@@ -1,4 +1,5 @@
-//! The simulated network, measured by programs that are not ours: ping, fping, traceroute, mtr, nc, tcpdump, and the kernel's TCP.
+//! The simulated network, measured by programs that are not ours: ping, fping, traceroute, mtr, nc, tcpdump, and the kernel's TCP; and
+//! our traces beside theirs.
 //!
 //! What they must find is derived from the topology by hand. Each lab is a network namespace of its own, and most of its time is
 //! waiting, so that a test starts all of its labs before it asks the first for its result.
@@ -12,6 +13,7 @@ mod mtr;
 mod pings;
 mod refusals;
 mod traceroutes;
+mod traces;
 
 use std::process::Command;
 

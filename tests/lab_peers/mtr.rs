@@ -5,12 +5,12 @@ use serde_json::Value;
 use crate::{APP, Ended, HOP_RTTS_US, HOPS, Lab, assert_rtt, path, simulations_are_possible};
 
 /// Starts mtr with so many rounds, ten a second.
-fn mtr(network: &str, rounds: u32, arguments: &str) -> Lab {
+pub(crate) fn mtr(network: &str, rounds: u32, arguments: &str) -> Lab {
     Lab::start(network, &format!("mtr -n --json -i 0.1 -G 1 -c {rounds} {arguments}"))
 }
 
 /// The hops of a report.
-fn hubs(ended: &Ended) -> Vec<Value> {
+pub(crate) fn hubs(ended: &Ended) -> Vec<Value> {
     let output = ended.text();
     let report: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
     report["report"]["hubs"]
@@ -19,12 +19,12 @@ fn hubs(ended: &Ended) -> Vec<Value> {
         .clone()
 }
 
-fn figure(hub: &Value, key: &str) -> f64 {
+pub(crate) fn figure(hub: &Value, key: &str) -> f64 {
     hub[key].as_f64().unwrap_or_else(|| panic!("no {key} in {hub}"))
 }
 
 /// How many probes a hop answered, of so many.
-fn answered(hub: &Value, rounds: u32) -> u64 {
+pub(crate) fn answered(hub: &Value, rounds: u32) -> u64 {
     let answered = f64::from(rounds) * (1.0 - figure(hub, "Loss%") / 100.0);
     // A whole number that went through a percentage.
     format!("{answered:.0}").parse().expect("a whole number")

@@ -6,10 +6,10 @@ use crate::{APP, HOP_RTTS_US, HOPS, Lab, assert_rtt, path, simulations_are_possi
 
 /// One line of `traceroute -n`.
 #[derive(Default)]
-struct Hop<'a> {
+pub(crate) struct Hop<'a> {
     /// Who answered, each once.
-    addresses: BTreeSet<&'a str>,
-    rtts_us: Vec<f64>,
+    pub(crate) addresses: BTreeSet<&'a str>,
+    pub(crate) rtts_us: Vec<f64>,
     /// What stands behind RTTs, like `!X`.
     marks: BTreeSet<&'a str>,
     /// MPLS, as it is written.
@@ -17,7 +17,7 @@ struct Hop<'a> {
     stars: usize,
 }
 
-fn hops(output: &str) -> Vec<Hop<'_>> {
+pub(crate) fn hops(output: &str) -> Vec<Hop<'_>> {
     output.lines().skip(1).map(hop).collect()
 }
 
@@ -50,7 +50,7 @@ impl Hop<'_> {
 }
 
 /// Starts a trace, probe by probe, so that they are not all late for the same reason. By default a router answers six at once.
-fn trace(network: &str, arguments: &str) -> Lab {
+pub(crate) fn trace(network: &str, arguments: &str) -> Lab {
     Lab::start(network, &format!("traceroute -n -w 1 -N 1 {arguments}"))
 }
 

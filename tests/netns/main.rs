@@ -13,6 +13,7 @@ mod loss;
 mod queue;
 mod reach;
 mod trace_sockets;
+mod traces;
 mod unprivileged;
 
 use std::net::{IpAddr, SocketAddr};

@@ -2,6 +2,7 @@
 
 echo SOURCE spoil|keep   replies to echo requests from SOURCE, with the payload spoilt or as it was
 tcp DEVICE PORT          replies to SYNs with segments that acknowledge what was never sent
+errors DEVICE SOURCE     errors in the name of SOURCE, whose TTL is exceeded, about echo requests that leave by DEVICE, spoilt
 """
 import ipaddress
 import signal
@@ -64,8 +65,32 @@ def forge_tcp(device, port):
             print("forged", flush=True)
 
 
+def forge_errors(device, source):
+    ear = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003))
+    ear.bind((device, 0x0003))
+    mouth = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    print("ready", flush=True)
+    while True:
+        packet, origin = ear.recvfrom(65535)
+        if origin[2] != socket.PACKET_OUTGOING or origin[1] != 0x0800 or packet[9] != socket.IPPROTO_ICMP:
+            continue
+        header = (packet[0] & 15) * 4
+        if packet[header] != 8:
+            continue
+        # Identifier and sequence number stay right, and the secret does not.
+        quote = packet[: header + 8] + bytes(b ^ 0xA5 for b in packet[header + 8 :])
+        message = struct.pack("!BBHI", 11, 0, 0, 0) + quote
+        message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(message), 0, 0, 64, socket.IPPROTO_ICMP, 0,
+                         socket.inet_aton(source), packet[12:16])
+        mouth.sendto(ip + message, (socket.inet_ntoa(packet[12:16]), 0))
+        print("forged", flush=True)
+
+
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 if sys.argv[1] == "echo":
     forge_echo(sys.argv[2], sys.argv[3] == "spoil")
+elif sys.argv[1] == "errors":
+    forge_errors(sys.argv[2], sys.argv[3])
 else:
     forge_tcp(sys.argv[2], int(sys.argv[3]))

@@ -141,6 +141,12 @@ impl Forger {
         Self(play(host, include_str!("forger.py"), &["tcp", dev, &port.to_string()]))
     }
 
+    /// Says of echo requests that leave `host` by `dev`, in the name of `source`, that their TTL is exceeded; what it quotes lacks
+    /// their secret.
+    pub(crate) fn errors(host: &Host, dev: &str, source: &str) -> Self {
+        Self(play(host, include_str!("forger.py"), &["errors", dev, source]))
+    }
+
     /// Forgeries sent.
     pub(crate) fn sent(self) -> usize {
         self.0.signal("TERM");

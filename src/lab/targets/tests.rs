@@ -32,6 +32,7 @@ fn topology(host: &[&str]) -> Topology {
             members: Vec::new(),
         },
         expectations: Vec::new(),
+        traces: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod events;
 mod names;
 mod reach;
 mod settings;
+mod trace;
 mod truth;
 
 use super::Topology;
@@ -38,6 +39,7 @@ pub(super) fn check(topology: &Topology, problems: &mut Problems<'_>) {
     reach::check(topology, &names, problems);
     events::check(topology, &names, &addresses, problems);
     truth::check(topology, &names, &addresses, problems);
+    trace::check(topology, &names, &addresses, problems);
     // What stands for nothing has no effect either, and has been told by now.
     if problems.is_empty() {
         effects::check(topology, problems);

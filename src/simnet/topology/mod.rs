@@ -44,6 +44,12 @@
 //! answer = "reply"
 //! rtt = "400us"
 //! loss = [0.005, 0.03]
+//!
+//! [[trace]]
+//! probe = "app01"
+//! hops = ["agg1", "app01"]
+//! verdict = "loss"
+//! loss_starts_at = { from_ttl = 0, to_ttl = 1 }
 //! ```
 //!
 //! A link is named after its ends, `host-agg1`, unless it has a `name`; one direction of it is `host>agg1`. Settings that a link has in
@@ -58,6 +64,7 @@ mod link;
 mod problems;
 mod quantity;
 mod router;
+mod trace;
 mod truth;
 
 use std::net::IpAddr;
@@ -72,6 +79,7 @@ pub use event::{Event, HostSettings, Random};
 pub use link::{Bursts, Jitter, Link, LinkSettings, Reorder};
 pub use quantity::{BitRate, Bytes, Rate, Span};
 pub use router::{Action, Balance, Filter, IcmpLimit, Limit, MplsLabel, Proto, Quote, Router, RouterSettings};
+pub use trace::{Answerer, PathCode, PathEnd, TraceExpectation, TrueSegment};
 pub use truth::{AnswerKind, Code, Expectation, Verdict};
 
 /// A network, and what is true of it. Valid by construction: see [`Topology::read`].
@@ -106,6 +114,9 @@ pub struct Topology {
     /// What probes of this network must find.
     #[serde(default, rename = "expect")]
     pub expectations: Vec<Expectation>,
+    /// What traces of this network must find.
+    #[serde(default, rename = "trace")]
+    pub traces: Vec<TraceExpectation>,
 }
 
 /// The prober's host.

@@ -297,6 +297,71 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "answer = \"nothing\"\nrtt",
         "nothing has no RTT",
     ),
+    // Traces.
+    ("probe = \"app1:8082\"", "probe = \"app:8082\"", "`app` is a group"),
+    (
+        "probe = \"app1:8082\"",
+        "probe = \"app9:8082\"",
+        "nothing is called `app9`",
+    ),
+    (
+        "proto = \"udp\"\nhops",
+        "proto = \"icmp\"\nhops",
+        "icmp has no port, and the others have one",
+    ),
+    (
+        "hops = [\"core\", \"*\"]",
+        "hops = [\"core\", \"**\"]",
+        "nothing is called `**`; name a router, a backend, an address, or \"*\"",
+    ),
+    (
+        "hops = [\"core\", \"*\"]",
+        "hops = [\"core\", []]",
+        "no hop; write \"*\" where nobody answers",
+    ),
+    (
+        "hops = [\"core\", \"*\"]",
+        "hops = [\"192.0.2.2\", \"*\"]",
+        "trace db, hops[0]: nothing has the address 192.0.2.2",
+    ),
+    ("hops = [\"core\", \"*\"]", "hops = []", "no path; write 1 to 255 hops"),
+    (
+        "hops = [\"core\", \"*\"]",
+        "hops = [\"core\", \"db\"]",
+        "the last hop is \"*\" where the `end` is silent",
+    ),
+    (
+        "end = \"silent\"",
+        "end = \"quiet\"",
+        "unknown variant `quiet`, expected one of",
+    ),
+    (
+        "verdict = \"unreachable\"",
+        "verdict = \"clean\"",
+        "`unreachable` is the verdict where the `end` is not `reached`",
+    ),
+    (
+        "verdict = \"loss_and_jitter\"",
+        "verdict = \"loss\"",
+        "jitter_starts_at: where it starts is said where",
+    ),
+    (
+        "loss_starts_at = { from_ttl = 1, to_ttl = 2 }",
+        "loss_starts_at = { from_ttl = 2, to_ttl = 2 }",
+        "loss_starts_at: no part of the path",
+    ),
+    (
+        "loss_starts_at = { from_ttl = 1, to_ttl = 2 }",
+        "loss_starts_at = { from_ttl = 1, to_ttl = 4 }",
+        "loss_starts_at: no part of the path",
+    ),
+    ("rate_limited = [3]", "rate_limited = [4]", "nobody answers at TTL 4"),
+    (
+        "rate_limited_fast = [1, 2]",
+        "rate_limited_fast = [0]",
+        "nobody answers at TTL 0",
+    ),
+    ("slow = [2]", "slow = [256]", "invalid value: integer `256`"),
 ];
 
 #[test]

@@ -1,5 +1,7 @@
 //! The verdict and the expectations: whether they speak of this network.
 
+use std::net::IpAddr;
+
 use super::super::problems::{Place, Problems};
 use super::super::{AnswerKind, Code, Expectation, Topology};
 use super::addresses::Addresses;
@@ -21,12 +23,7 @@ fn check_verdict(topology: &Topology, names: &Names, addresses: &Addresses<'_>, 
     let verdict = Place::root("verdict");
     let suspect = verdict.key("suspect");
     if let Some(address) = topology.verdict.suspect {
-        let is_answer = topology
-            .routers
-            .iter()
-            .flat_map(|router| router.set.answers_from.iter().flatten());
-        let exists = addresses.contains(address) || is_answer.into_iter().any(|other| *other == address);
-        problems.expect(exists, &suspect, || {
+        problems.expect(is_address_of(topology, addresses, address), &suspect, || {
             format!("nothing has the address {address}; name an address of the file")
         });
     }
@@ -48,7 +45,15 @@ fn check_verdict(topology: &Topology, names: &Names, addresses: &Addresses<'_>, 
     });
 }
 
-fn check_probe(probe: &str, names: &Names, place: &Place<'_>, problems: &mut Problems<'_>) {
+/// Whether anything has this address, or answers from it.
+pub(super) fn is_address_of(topology: &Topology, addresses: &Addresses<'_>, address: IpAddr) -> bool {
+    let routers = topology.routers.iter();
+    let mut answers = routers.flat_map(|router| router.set.answers_from.iter().flatten());
+    addresses.contains(address) || answers.any(|other| *other == address)
+}
+
+/// Adds why nothing can be probed by this name.
+pub(super) fn check_probe(probe: &str, names: &Names, place: &Place<'_>, problems: &mut Problems<'_>) {
     let (name, port) = match probe.split_once(':') {
         None => (probe, None),
         Some((name, port)) => (name, Some(port)),

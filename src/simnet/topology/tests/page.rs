@@ -53,6 +53,8 @@ fn the_page_explains_every_key_and_every_word_of_the_format() {
         ("members = [\"app\"]", "zzz = [\"app\"]"),
         ("spikes = [0.1, 0.2]", "zzz = [0.1, 0.2]"),
         ("refused = [0.0, 0.1]", "zzz = [0.0, 0.1]"),
+        ("slow = [2]", "zzz = [2]"),
+        ("{ from_ttl = 2, to_ttl = 3 }", "{ from_ttl = 2, zzz = 3 }"),
         ("port = 9090", "zzz = 9090"),
         ("tc = 5", "zzz = 5"),
         ("within = \"dropped\"", "zzz = \"dropped\""),
@@ -65,13 +67,15 @@ fn the_page_explains_every_key_and_every_word_of_the_format() {
         ("balance = \"packet\"", "balance = \"zzz\""),
         ("quote = { transport = 20 }", "quote = \"zzz\""),
         ("action = \"reset\"", "action = \"zzz\""),
-        ("proto = \"udp\"", "proto = \"zzz\""),
+        ("proto = \"udp\", action", "proto = \"zzz\", action"),
         ("other_ports = \"dropped\"", "other_ports = \"zzz\""),
         ("echo = \"prohibited\"", "echo = \"zzz\""),
         ("stall = \"both\"", "stall = \"zzz\""),
         ("within = \"dropped\"", "within = \"zzz\""),
         ("code = \"shared_path\"", "code = \"zzz\""),
         ("answer = \"reply\"\nrtt", "answer = \"zzz\"\nrtt"),
+        ("end = \"silent\"", "end = \"zzz\""),
+        ("verdict = \"unreachable\"", "verdict = \"zzz\""),
     ];
     for (old, new) in wrong {
         let allowed = allowed_instead_of(old, new);
