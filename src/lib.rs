@@ -1,4 +1,4 @@
-//! Measures latency, jitter and loss of many backends at once, over ICMP echo and TCP SYN.
+//! Measures latency, jitter and loss of many backends at once, over ICMP echo and TCP SYN, and says where on the path they start.
 //!
 //! The program is `pathjitter`; this library is its inside, split so that each part can be read and tested alone. What users
 //! need is in the README; what each output field means is in `docs/measuring.md`.
@@ -30,7 +30,7 @@
 //! | [`config`] | from the command line to a plan without contradictions | the words, `stats` (for limits) |
 //! | [`clock`] | reads the clocks, the only one to do so; tells a step from time that passes | `units` |
 //! | [`schedule`] | which series is due, on an absolute grid | `units` |
-//! | [`wire`] | bytes to values and back: IP, ICMP, TCP | the words |
+//! | [`wire`] | bytes to values and back: IP, ICMP, TCP, UDP | the words |
 //! | [`engine`] | the life of every probe: sent, answered, timed out, settled | the words, `wire`, `schedule`, the epochs of `clock` |
 //! | [`simnet`] | a network with known truth, for tests and demonstrations | the words, `wire`, `config` (for durations) |
 //! | [`sys`] | system calls made safe; all `unsafe` code is here | the words |
@@ -51,6 +51,7 @@
 //! 3. [`net::Native`]: the loop that feeds it with packets.
 //! 4. [`stats::WindowStats`] and the table in [`stats`]: what each figure is.
 //! 5. [`app::ping`]: how it all comes together.
+//! 6. [`sweep::Sweeper`] and [`localize::judge_path`]: what `trace` does in place of the schedule, and of the figures of a window.
 //!
 //! # Rules that hold everywhere
 //!

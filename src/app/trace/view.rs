@@ -14,7 +14,7 @@ use crate::app::process::{identity, screen, wall_of};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{TracePlan, TraceView};
 use crate::localize::PathVerdict;
-use crate::report::live::{Screen, trace_frame};
+use crate::report::live::trace_frame;
 use crate::report::{
     ColorChoice, JsonLines, Output, OutputError, Style, TraceReport, TraceTextOptions, change_words, trace_text,
 };
@@ -116,7 +116,7 @@ impl View {
         }
         if self.kind == TraceView::Live {
             // The last frame gives way to the report, which knows no limit of lines.
-            let cleared = trace_frame(&[], NO_SCREEN, self.table_height, self.style, self.options);
+            let cleared = trace_frame(&[], screen(), self.table_height, self.style, self.options);
             self.output.draw(&cleared.bytes)?;
         }
         let text = self.text(known);
@@ -175,8 +175,78 @@ fn reports<'a>(known: &'a Known, verdicts: &'a [PathVerdict]) -> Vec<TraceReport
         .collect()
 }
 
-/// A frame of no lines clears the one before.
-const NO_SCREEN: Screen = Screen { columns: 0, lines: 1 };
-
 /// Sentences that are kept for the end: a path that flaps should not hide the report.
 const CHANGES: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Seek as _};
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::outcome::StampSource;
+    use crate::report::Charset;
+    use crate::series::Endpoint;
+    use crate::sweep::{End, Hop, PathReport};
+
+    fn live(file: &std::fs::File) -> View {
+        let clock = SystemClock::new();
+        View {
+            kind: TraceView::Live,
+            options: TraceTextOptions::default(),
+            style: Style {
+                color: false,
+                charset: Charset::Ascii,
+            },
+            lines: JsonLines::new(identity(&clock)),
+            output: Output::new("a file", file.try_clone().unwrap()),
+            clock,
+            table_height: 0,
+            changes: VecDeque::new(),
+            more_changes: 0,
+        }
+    }
+
+    /// A path of one hop that nobody has answered at yet: four lines.
+    fn known() -> Known {
+        let series = Series {
+            target: "app01".into(),
+            address: Ipv4Addr::new(192, 0, 2, 9).into(),
+            scope_id: 0,
+            endpoint: Endpoint::Icmp,
+            flow: 0,
+        };
+        let hop = Hop {
+            ttl: 1,
+            ..Hop::default()
+        };
+        let path = Snapshot {
+            series: Arc::new(series),
+            stamp: StampSource::Kernel,
+            report: PathReport {
+                hops: vec![hop],
+                end: End::Unknown,
+                cycles: 0,
+                changed_at: None,
+            },
+        };
+        Known {
+            paths: vec![path],
+            names: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn the_report_takes_the_place_of_the_last_frame() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut view = live(&file);
+        assert!(view.show(Job::Draw(known())).unwrap().is_continue());
+        assert!(view.show(Job::Finish(known())).unwrap().is_break());
+        let mut shown = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut shown).unwrap();
+        // CPL and ED of ECMA-48: up over all four lines of the frame, and clear from there on.
+        let (_, report) = shown.split_once("\x1b[4F\x1b[J").unwrap_or_else(|| panic!("{shown:?}"));
+        assert_eq!(report.matches("TRACE app01").count(), 1, "{report:?}");
+    }
+}

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::outcome::Unreachable;
 use crate::series::Series;
-use crate::sweep::{End, PathReport};
+use crate::sweep::{End, Hop, PathReport};
 
 /// How the path of `series` ends, in words that begin or end no sentence; `None` where the target itself answers, or nothing is
 /// known yet.
@@ -28,8 +28,9 @@ pub fn end_words(series: &Series, path: &PathReport) -> Option<String> {
             "a routing loop: {address} is hop {first_ttl} and again hop {again_ttl}"
         )),
         End::TooFar => Some(match path.hops.last() {
-            Some(last) => format!("not reached within {} hops, the most to be tried", last.ttl),
-            None => "not reached within the hops to be tried".to_owned(),
+            Some(Hop { ttl: 1, .. }) => "not reached within 1 hop, the most that -m allows".to_owned(),
+            Some(last) => format!("not reached within {} hops, the most that -m allows", last.ttl),
+            None => "not reached within the hops that -m allows".to_owned(),
         }),
         End::NotSent(error) => Some(format!("no probe was sent: {error}")),
     }

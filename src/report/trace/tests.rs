@@ -162,7 +162,7 @@ fn ends() -> [(End, &'static str); 9] {
             },
             "a routing loop: 10.1.0.1 is hop 2 and again hop 4",
         ),
-        (End::TooFar, "not reached within 5 hops, the most to be tried"),
+        (End::TooFar, "not reached within 5 hops, the most that -m allows"),
         (
             End::NotSent(SendError::NoRoute),
             "no probe was sent: no route from this host",

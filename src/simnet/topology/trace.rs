@@ -40,7 +40,7 @@ pub struct TraceExpectation {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Answerer {
-    /// A node by its name, an address, or nobody: [`NOBODY`].
+    /// A node by its name, an address, or nobody: `"*"`.
     One(String),
     /// One of these nodes or addresses, of those that are of the family of the target.
     OneOf(Vec<String>),
