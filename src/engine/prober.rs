@@ -4,7 +4,8 @@
 //! [`handle_answer`](Prober::handle_answer) for everything that arrived, then [`handle_deadline`](Prober::handle_deadline) with a
 //! moment before which all arrivals have been handled, then [`poll_due`](Prober::poll_due) until `None`, each followed by
 //! [`handle_sent`](Prober::handle_sent) or [`handle_send_error`](Prober::handle_send_error), then what somebody wants to
-//! [`launch`](Prober::launch), followed by the same; [`poll_event`](Prober::poll_event) at any time. Memory is bounded by series: a ring of the latest probes each.
+//! [`launch`](Prober::launch), followed by the same; [`poll_event`](Prober::poll_event) at any time. Memory is
+//! bounded by series: a ring of the latest probes each.
 
 mod sending;
 mod settling;

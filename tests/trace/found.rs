@@ -177,6 +177,7 @@ fn verdict(series: &Series, path: &PathReport) -> PathVerdict {
         })
         .collect();
     judge_path(&PathEvidence {
+        target: series.address,
         hops: &hops,
         reached,
         dead_end: words.as_deref(),
