@@ -36,6 +36,7 @@
 //! | [`sys`] | system calls made safe; all `unsafe` code is here | the words |
 //! | [`net`] | sockets, names, permissions; the loop of the packet thread | the words, `config`, `clock`, `wire`, `engine`, `sys` |
 //! | [`stats`] | events of a series in, figures of a window out | the words |
+//! | [`detect`] | spikes, level shifts and states of each series, against its own past | the words |
 //! | [`lab`] | puts `simnet` to work: in virtual time, or behind a TUN device | all above but `net` |
 //! | [`report`] | figures in, lines out | the words, `stats`, `config` |
 //! | [`app`] | the assembly: commands, signals, exit codes | everything |
@@ -81,6 +82,8 @@ pub mod sys;
 pub mod net;
 
 pub mod stats;
+
+pub mod detect;
 
 pub mod lab;
 
