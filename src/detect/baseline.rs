@@ -95,6 +95,12 @@ impl Baseline {
         };
     }
 
+    /// Counts as `highest` what was counted while nobody knew that it is too slow.
+    pub(super) fn clamp(&mut self, highest: Rtt) {
+        let highest = Cell::of(highest);
+        self.parts.iter_mut().for_each(|part| part.clamp(highest));
+    }
+
     /// Replies since the beginning, or since the last level shift.
     pub(super) const fn replies(&self) -> u64 {
         self.replies

@@ -68,6 +68,15 @@ impl Tally {
         }
     }
 
+    /// Counts every reply above `highest` as one of it.
+    pub(super) fn clamp(&mut self, highest: Cell) {
+        let above = self.counts.partition_point(|(cell, _)| *cell <= highest);
+        // They are part of the total, which 16 bits hold.
+        let moved: u16 = self.counts.drain(above..).map(|(_, n)| n).sum();
+        self.total -= moved;
+        self.add(highest, moved);
+    }
+
     /// How many replies were counted.
     pub(super) const fn total(&self) -> u16 {
         self.total
@@ -191,6 +200,20 @@ mod tests {
         }
         assert_eq!(tally.total(), u16::MAX);
         assert_eq!(tally.iter().collect::<Vec<_>>(), [(cell, u16::MAX)]);
+    }
+
+    #[test]
+    fn clamping_moves_what_is_above_and_nothing_else() {
+        let [low, middle, high] = [5, 50, 200].map(|nanos| Cell::of(Rtt::from_nanos(nanos)));
+        let mut tally = Tally::default();
+        for (cell, n) in [(low, 3), (middle, 2), (high, 4)] {
+            tally.add(cell, n);
+        }
+        tally.clamp(middle);
+        assert_eq!(tally.iter().collect::<Vec<_>>(), [(low, 3), (middle, 6)]);
+        assert_eq!(tally.total(), 9);
+        tally.clamp(high);
+        assert_eq!(tally.total(), 9);
     }
 
     proptest! {

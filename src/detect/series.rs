@@ -210,9 +210,12 @@ impl Watched {
         if let Some(shift) = self.recent.push(at, rtt, self.level()) {
             self.rebase(&shift, at, shared);
         }
-        // Every reply counts while there are few.
-        if at >= self.recompute_at || (self.level().is_none() && self.baseline.replies() >= 20) {
+        let is_first = self.level().is_none();
+        if at >= self.recompute_at || is_first {
             self.recompute(at, shared);
+        }
+        if is_first {
+            self.clamp();
         }
     }
 
@@ -227,6 +230,14 @@ impl Watched {
         self.threshold.rebase();
         self.recent.clear();
         self.recompute(at, shared);
+        self.clamp();
+    }
+
+    /// Replies that had no threshold are held to the first that there is: one spike among twenty would be a 99th percentile for minutes.
+    fn clamp(&mut self) {
+        if let Some(level) = self.level() {
+            self.baseline.clamp(level.threshold);
+        }
     }
 
     fn recompute(&mut self, at: Mono, shared: &mut Shared) {

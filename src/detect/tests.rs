@@ -334,17 +334,23 @@ fn a_plateau_of_half_a_minute_is_two_records() {
 
 #[test]
 fn the_last_burst_of_half_an_hour_is_caught_as_the_first() {
-    // The story from its first minute on, and after ten quiet ones: every 9 s, 700 ms of up to 84 ms more.
-    for quiet in [0, 50, 3_000] {
+    // In the midst of the story from the first probe on, or after quiet ones; close by and far away.
+    // The warm-up of 300 probes allows three times the median, which far away is most of a burst.
+    for (quiet, base, from) in [(0, 0, 1), (50, 0, 0), (3_000, 0, 0), (0, 20_000, 8), (3_000, 20_000, 0)] {
         let mut random = ChaCha8Rng::seed_from_u64(7);
         let mut run = Run::new();
-        run.send(lan(1).take(quiet));
+        let farther = |probe| if let Us(us) = probe { Us(us + base) } else { probe };
+        run.send(lan(1).take(quiet).map(farther));
         let begin = run.sent;
-        let story = lan(5).take(9_000).enumerate().map(|(n, probe)| match probe {
-            // 45 probes are 9 s. The first four of them meet the burst.
-            Us(us) if n >= 45 && n % 45 < 4 => Us(us + random.random_range(42_000..84_000)),
-            other => other,
-        });
+        let story = lan(5)
+            .take(9_000)
+            .map(farther)
+            .enumerate()
+            .map(|(n, probe)| match probe {
+                // 45 probes are 9 s. The first four of them meet the burst.
+                Us(us) if n % 45 < 4 => Us(us + random.random_range(42_000..84_000)),
+                other => other,
+            });
         run.send(story);
         let found = run.drain();
         let caught = |burst: u64| {
@@ -353,14 +359,22 @@ fn the_last_burst_of_half_an_hour_is_caught_as_the_first() {
                 |f: &&Finding| matches!(f.found, Found::Spiked(seq, _) if (first..first + 4).contains(&seq.get()));
             found.iter().filter(of_burst).count()
         };
-        let missed: Vec<u64> = (1..200).filter(|burst| caught(*burst) < 4).collect();
+        let missed: Vec<u64> = (from..200).filter(|burst| caught(*burst) < 4).collect();
         assert!(
             missed.is_empty(),
             "{missed:?} after {quiet} quiet probes: {:?}",
             run.detector.level(ID)
         );
-        let starts = found.iter().filter(|f| matches!(f.found, Found::SpikeStart(_))).count();
-        assert_eq!(starts, 199, "one episode per burst");
+        let starts = found
+            .iter()
+            .filter(|f| matches!(f.found, Found::SpikeStart(_)))
+            .map(|f| f.at);
+        let of_story = starts.filter(|at| *at >= ms((begin + from * 45) * INTERVAL));
+        assert_eq!(
+            of_story.count() + usize::try_from(from).unwrap(),
+            200,
+            "one episode per burst"
+        );
     }
 }
 

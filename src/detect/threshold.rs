@@ -8,9 +8,11 @@
 //! A fault that lasts becomes part of the percentiles, and each recomputation would then allow 1.5 times more. So `spread` may not exceed
 //! twice its lowest of 24 hours: it follows a day that turns busier slowly, a fault never. The excess is bounded, not the sum: a
 //! median moves only if half of all replies do, which is news of its own (`shift`), and a slow drift of the median must stay possible.
+//! Who starts in the midst of a fault has no low from before it. The first low is therefore no more than twice the four deviations, which know
+//! nothing of what hits less than a tenth of all probes. A series whose nature is such a tail spikes for a day, and is called jittery.
 //!
 //! The first 20 replies have no threshold, then a generous one until there are 300 over 30 s. After a level shift the allowance from before
-//! it stands for the time of warm-up.
+//! it stands for the time of warm-up, or the four deviations of the new level.
 
 use std::time::Duration;
 
@@ -90,8 +92,8 @@ impl Threshold {
         let median = shape.median.as_nanos();
         let least = floor.as_nanos().max(median / 5);
         let excess = match (self.warm, self.inherited) {
-            (true, _) => least.max(self.bounded(spread(shape), at)),
-            (false, Some(before)) => least.max(spread(shape)).max(before),
+            (true, _) => least.max(self.spread(shape, at)),
+            (false, Some(before)) => least.max(four_sigma(shape)).max(before),
             (false, None) => floor.as_nanos().max(median.saturating_mul(3)).max(PROVISIONAL_NANOS),
         };
         self.level = Some(Level {
@@ -113,26 +115,34 @@ impl Threshold {
         };
     }
 
-    fn bounded(&mut self, spread: u64, at: Mono) -> u64 {
-        let bound = self.lows.lowest().map_or(u64::MAX, |low| low.saturating_mul(2));
-        let spread = spread.min(bound);
+    /// What the upper half of the baseline suggests to allow, within its bound, in ns.
+    fn spread(&mut self, shape: Shape, at: Mono) -> u64 {
+        let beyond_p99 = above_median(shape, shape.p99) * 3 / 2;
+        let spread = four_sigma(shape).max(beyond_p99).max(LEAST_SPREAD_NANOS);
+        let low = self.lows.lowest().unwrap_or_else(|| {
+            let first = spread.min(2 * four_sigma(shape).max(LEAST_SPREAD_NANOS));
+            self.lows.note(at, first);
+            first
+        });
+        let spread = spread.min(low.saturating_mul(2));
         self.lows.note(at, spread);
         spread
     }
 }
 
-/// What the upper half of the baseline suggests to allow, in ns.
-fn spread(shape: Shape) -> u64 {
-    let above = |quantile: Rtt| quantile.as_nanos().saturating_sub(shape.median.as_nanos());
-    let four_sigma = above(shape.p90) * 40_000 / 12_816;
-    let beyond_p99 = above(shape.p99) * 3 / 2;
-    four_sigma.max(beyond_p99).max(LEAST_SPREAD_NANOS)
+/// Four standard deviations of a normal distribution with this 90th percentile, in ns.
+fn four_sigma(shape: Shape) -> u64 {
+    above_median(shape, shape.p90) * 40_000 / 12_816
+}
+
+fn above_median(shape: Shape, quantile: Rtt) -> u64 {
+    quantile.as_nanos().saturating_sub(shape.median.as_nanos())
 }
 
 /// Three standard deviations, a tenth of the median, and never less than 0.5 ms, in ns.
 fn shift_distance(shape: Shape) -> u64 {
     let median = shape.median.as_nanos();
-    let three_sigma = shape.p90.as_nanos().saturating_sub(median) * 30_000 / 12_816;
+    let three_sigma = above_median(shape, shape.p90) * 30_000 / 12_816;
     three_sigma.max(median / 10).max(LEAST_SHIFT_NANOS)
 }
 
@@ -221,7 +231,11 @@ mod tests {
         let one = |s| after([(0, s)].into_iter())[0];
         assert_eq!(one(shape(MS, MS, MS)), 2 * MS, "the floor");
         assert_eq!(one(shape(50 * MS, 50 * MS, 50 * MS)), 60 * MS, "a fifth of the median");
-        assert_eq!(one(shape(MS, MS, 5 * MS)), 7 * MS, "1.5 times to the 99th percentile");
+        assert_eq!(
+            one(shape(MS, 2 * MS, 5 * MS)),
+            7 * MS,
+            "1.5 times to the 99th percentile"
+        );
         // 4 / 1.2816 * 2 ms, by hand.
         assert_eq!(one(shape(MS, 3 * MS, 4 * MS)), MS + 6_242_197, "four sigma");
     }
@@ -233,6 +247,18 @@ mod tests {
         let thresholds = after(calm.chain(fault));
         assert_eq!(thresholds[0], MS + 1_500_000);
         assert!(thresholds[10..].iter().all(|t| *t == MS + 3_000_000));
+    }
+
+    #[test]
+    fn a_fault_from_the_first_minute_on_is_not_learned_as_normal() {
+        // Less than a tenth of the probes: the 90th percentile knows nothing of it.
+        let thresholds = after((0..24 * 60 - 1).map(|minute| (minute, shape(20 * MS, 21 * MS, 104 * MS))));
+        // Twice 2 * 4 / 1.2816 ms.
+        assert!(
+            thresholds.iter().all(|t| (32 * MS..33 * MS).contains(t)),
+            "{:?}",
+            thresholds.last()
+        );
     }
 
     #[test]
