@@ -89,7 +89,7 @@ impl Baseline {
     pub(super) fn exclude(&mut self, from: Mono, to: Mono) {
         self.waiting.retain(|(at, _)| !(from..=to).contains(at));
         self.excluded = match self.excluded {
-            // Parts of one fault: nobody excludes the past again.
+            // Ranges that follow each other closely are one fault.
             Some((first, last)) if from <= last.after(PATIENCE) && first <= to => Some((first.min(from), last.max(to))),
             _ => Some((from, to)),
         };

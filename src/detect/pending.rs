@@ -80,15 +80,12 @@ impl Pending {
 
     /// The first probe of which nothing is known, not even that it is overdue.
     pub(super) fn first_waiting(&self) -> Option<Probe> {
-        self.waiting().copied()
+        self.probes.iter().find(|probe| probe.is_waiting()).copied()
     }
 
-    /// Marks as overdue the first probe of which nothing is known, if it was sent by `latest`.
-    pub(super) fn poll_overdue(&mut self, latest: Mono) -> Option<Probe> {
+    /// Marks the first probe of which nothing is known as overdue.
+    pub(super) fn mark_overdue(&mut self) -> Option<Probe> {
         let probe = self.probes.iter_mut().find(|probe| probe.is_waiting())?;
-        if probe.sent_at > latest {
-            return None;
-        }
         probe.overdue = true;
         Some(*probe)
     }
@@ -96,10 +93,6 @@ impl Pending {
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.probes.capacity() * size_of::<Probe>()
-    }
-
-    fn waiting(&self) -> Option<&Probe> {
-        self.probes.iter().find(|probe| probe.is_waiting())
     }
 }
 

@@ -109,7 +109,7 @@ impl Watched {
     pub(super) fn handle_deadline(&mut self, now: Mono, shared: &mut Shared) {
         while let Some(deadline) = self.next_deadline()
             && deadline <= now
-            && let Some(probe) = self.pending.poll_overdue(now)
+            && let Some(probe) = self.pending.mark_overdue()
         {
             shared.found.push((probe.sent_at, Found::Overdue(probe.seq)));
         }

@@ -1,5 +1,7 @@
 //! The detector as its users see it: events in, findings out.
 
+mod uplink;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
