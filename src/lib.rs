@@ -38,6 +38,7 @@
 //! | [`stats`] | events of a series in, figures of a window out | the words |
 //! | [`sweep`] | which hop of which path is probed when, and what is known of each | the words, `engine`, `stats` |
 //! | [`localize`] | where on a path loss or jitter starts, and which hops only seem to lose | the words, `stats` |
+//! | [`detect`] | spikes, level shifts and states of each series, against its own past | the words |
 //! | [`lab`] | puts `simnet` to work: in virtual time, or behind a TUN device | all above but `net` |
 //! | [`report`] | figures in, lines out | the words, `stats`, `sweep`, `localize`, `config` |
 //! | [`app`] | the assembly: commands, signals, exit codes | everything |
@@ -88,6 +89,8 @@ pub mod stats;
 pub mod sweep;
 
 pub mod localize;
+
+pub mod detect;
 
 pub mod lab;
 
