@@ -66,6 +66,8 @@ impl Contender for Ours {
             ttl: None,
             bytes: 64,
             stamp_loss: None,
+            from: None,
+            told: None,
         }));
         let mut spiked = false;
         while let Some(finding) = self.detector.poll() {

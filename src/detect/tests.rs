@@ -132,6 +132,8 @@ fn answered(answer: Answer, us: u64, source: StampSource) -> What {
         ttl: None,
         bytes: 64,
         stamp_loss: None,
+        from: None,
+        told: None,
     })
 }
 
