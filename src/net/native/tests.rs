@@ -62,7 +62,9 @@ impl Sink for Collector {
     }
 
     fn launcher(&mut self) -> Option<&mut dyn Launcher> {
-        self.script.as_mut().map(|script| script as &mut dyn Launcher)
+        // What is launched before there is a series is refused.
+        let script = self.script.as_mut().filter(|_| !self.admitted.is_empty());
+        script.map(|script| script as &mut dyn Launcher)
     }
 }
 
