@@ -12,6 +12,7 @@ use super::options::Budget;
 use super::path::{News, PathChange};
 use super::tree::{NodeId, PathIndex, Tree};
 use super::who::Who;
+use crate::outcome::Proto;
 
 impl Sweeper {
     /// Opens the TTLs that are worth probing by now.
@@ -59,6 +60,11 @@ impl Sweeper {
     /// A node without an address answers a path. Returns the node that the path is in now.
     pub(super) fn identify(&mut self, path: PathIndex, at: usize, who: Who) -> NodeId {
         let id = self.paths[path].places[at].node;
+        if matches!(who, Who::Target(_)) && self.paths[path].proto == Proto::Udp {
+            // It limits these answers as a router does, and nobody could tell before whose budget the probes were at.
+            drop(self.tree.node_mut(id).take_losses(path));
+            self.paths[path].places[at].doubts.clear();
+        }
         let node = self.tree.node(id);
         let parent = node.parent;
         let is_alone = node.members.len() == 1;

@@ -135,9 +135,14 @@ impl Sweeper {
     }
 
     fn take_distance(&mut self, path: PathIndex, now: Mono) -> Option<Launch> {
-        let series = self.paths.get(path).filter(|course| course.is_asking)?.id;
-        let ttl = self.options.max_ttl;
-        let account = (self.options.budget == Budget::Gentle).then_some(Account::Expected(ttl, None));
+        let course = self.paths.get(path).filter(|course| course.is_asking)?;
+        let (series, ttl) = (course.id, self.options.max_ttl);
+        // A target answers datagrams by an ICMP error, and those are limited, too.
+        let account = match course.proto {
+            Proto::Udp => Account::Unknown,
+            Proto::Icmp | Proto::Tcp => Account::Expected,
+        };
+        let account = (self.options.budget == Budget::Gentle).then(|| account(ttl, None));
         if let Some(account) = account {
             let ready = self.accounts.ready_at(account);
             if ready > now {

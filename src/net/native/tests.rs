@@ -432,7 +432,7 @@ fn a_launch_that_the_prober_puts_off_is_told_and_holds_up_nothing() {
         let timeout = Duration::from_secs(3);
         run.admit(vec![(
             series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
-            pace(1, timeout, Some(0)),
+            pace(1_000, timeout, Some(0)),
         )]);
         run.remote.send(Command::Seal);
         let finished = run.finish();
