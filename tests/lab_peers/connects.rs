@@ -69,9 +69,9 @@ fn the_kernel_gives_every_outcome_its_name_and_its_time() {
             assert_took(attempt, truth_ms);
         }
         // The kernel's own measurement, of the handshake: nothing of Python is in it. It is one only, so that a machine that takes a
-        // CPU away for a few milliseconds must be borne with.
+        // CPU away for a while must be borne with.
         let rtt = figure(&attempts[0], "rtt_us");
-        assert!((RTT_US..RTT_US + 5_000.0).contains(&rtt), "{}", ended.text());
+        assert!((RTT_US..RTT_US + 50_000.0).contains(&rtt), "{}", ended.text());
         assert_eq!(attempts[0]["total_retrans"], 0, "{}", ended.text());
     }
 }

@@ -35,8 +35,8 @@ const HOP_RTTS_US: [f64; 4] = [1_000.0, 3_000.0, 6_000.0, 8_000.0];
 const RTT_US: f64 = HOP_RTTS_US[3];
 /// How much above the truth the smallest of several RTTs may be. Tools take their stamps of sending in user space, before two wake-ups
 /// and some system calls: some tens of us on an idle machine, more where all CPUs are busy. It is less than any difference between
-/// hops that a test is about. No answer comes early, ever.
-const OVER_US: f64 = 750.0;
+/// hops that a test is about.
+const OVER_US: f64 = 1_500.0;
 
 /// `path.toml` with lines in the place of its comments.
 fn path(settings: &[(&str, &str)]) -> String {
@@ -122,9 +122,9 @@ impl Ended {
 
 /// That an RTT, the smallest of several, is the true one.
 fn assert_rtt(rtt_us: f64, truth_us: f64, context: &str) {
-    // The tools print whole us at best.
+    // Tools print whole us at best; and a stamp may be taken a little after the simulator has read the packet.
     assert!(
-        (truth_us - 1.0..truth_us + OVER_US).contains(&rtt_us),
+        (truth_us - 100.0..truth_us + OVER_US).contains(&rtt_us),
         "{rtt_us} us instead of {truth_us} us\n{context}"
     );
 }

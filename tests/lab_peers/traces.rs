@@ -64,14 +64,20 @@ fn all_three_agree_on_every_hop_and_its_rtt() {
                 let our = &our_hops(&trace)[at];
                 assert_eq!(our["addresses"], serde_json::json!([address]), "{trace}");
                 assert_eq!(hubs[at]["host"], address, "{hubs:?}");
-                assert!(theirs[at].addresses.iter().eq([&address]), "{text}");
+                // On a busy machine traceroute may hear nothing from a whole hop, as seen once in a dozen runs.
+                let is_heard = !theirs[at].rtts_us.is_empty();
+                assert!(!is_heard || theirs[at].addresses.iter().eq([&address]), "{text}");
                 let our_rtt = our["rtt_min_us"].as_f64().expect("an RTT");
                 // The kernel stamps a packet a little after the simulator may have read it.
                 assert!((truth - UNDER_US..truth + OVER_US).contains(&our_rtt), "{trace}");
                 assert_rtt(figure(&hubs[at], "Best") * 1e3, truth, &mtr.text());
-                let least = theirs[at].rtts_us.iter().copied().fold(f64::INFINITY, f64::min);
-                assert_rtt(least, truth, &text);
+                let least = theirs[at].rtts_us.iter().copied().reduce(f64::min);
+                if let Some(least) = least {
+                    assert_rtt(least, truth, &text);
+                }
             }
+            let heard = theirs.iter().filter(|hop| !hop.rtts_us.is_empty()).count();
+            assert!(heard >= 3, "{text}");
         }
     }
 }
