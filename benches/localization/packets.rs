@@ -1,16 +1,16 @@
 //! The same kind of paths packet by packet: the sweeper and the engine in virtual time, in a network that is described by a topology.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Context;
+use pathjitter::app::trace::verdict;
 use pathjitter::lab::{World, WorldOptions, series_of};
-use pathjitter::localize::{HopEvidence, PathEvidence, PathVerdict, judge_path};
+use pathjitter::localize::PathVerdict;
 use pathjitter::series::Pace;
 use pathjitter::simnet::Topology;
-use pathjitter::sweep::{Budget, End, PathReport, SweepOptions, Sweeper};
-use pathjitter::units::{Mono, Rtt};
+use pathjitter::sweep::{Budget, SweepOptions, Sweeper};
+use pathjitter::units::Mono;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -105,7 +105,7 @@ impl Case {
         sweeper.add_path(world.now(), id, series);
         world.run_until_with(Mono::default().after(Duration::from_secs(cycles + 30)), &mut sweeper);
         let report = sweeper.report(id).context("a path that was added")?;
-        Ok(judge(series.address, &report))
+        Ok(verdict(series, &report))
     }
 }
 
@@ -122,44 +122,6 @@ fn manner(rng: &mut ChaCha8Rng) -> String {
         0.34..0.48 => format!("set.icmp_delay = {{ bimodal = {{ by = \"30ms\", share = {share} }} }}"),
         _ => String::new(),
     }
-}
-
-fn judge(target: IpAddr, path: &PathReport) -> PathVerdict {
-    let addresses: Vec<Vec<IpAddr>> = path
-        .hops
-        .iter()
-        .map(|hop| hop.responders.iter().map(|responder| responder.address).collect())
-        .collect();
-    let rounds: Vec<Vec<(u64, Option<u64>)>> = path
-        .hops
-        .iter()
-        .map(|hop| {
-            hop.rounds
-                .iter()
-                .map(|mark| (mark.round, mark.rtt.map(Rtt::as_nanos)))
-                .collect()
-        })
-        .collect();
-    let hops: Vec<HopEvidence<'_>> = path
-        .hops
-        .iter()
-        .zip(addresses.iter().zip(&rounds))
-        .map(|(hop, (addresses, rounds))| HopEvidence {
-            ttl: hop.ttl,
-            addresses,
-            sent: hop.counts.sent,
-            received: hop.counts.received,
-            rtts: hop.rtts.histogram(),
-            rounds,
-        })
-        .collect();
-    let reached = matches!(path.end, End::Reached { .. });
-    judge_path(&PathEvidence {
-        target,
-        hops: &hops,
-        reached,
-        dead_end: None,
-    })
 }
 
 const HEAD: &str = "title = \"A path\"\nstory = \"One fault.\"\nduration = \"60s\"\nverdict.code = \"clean\"\n\

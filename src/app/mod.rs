@@ -17,7 +17,7 @@ mod printer;
 mod process;
 mod signals;
 mod targets;
-mod trace;
+pub mod trace;
 mod usage;
 
 use crate::config::args::{Cli, Command};

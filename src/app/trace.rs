@@ -9,6 +9,8 @@ mod session;
 mod sink;
 mod view;
 
+pub use self::judge::verdict;
+
 use anyhow::Context as _;
 use tokio::sync::oneshot;
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use pathjitter::localize::{HopEvidence, PathEvidence, PathVerdict, Segment, judge_path};
-use pathjitter::report::end_words;
+use pathjitter::app::trace::verdict;
+use pathjitter::localize::Segment;
 use pathjitter::series::Series;
 use pathjitter::simnet::topology::{PathCode, PathEnd};
 use pathjitter::sweep::{End, Hop, PathReport};
@@ -159,38 +159,8 @@ fn code(name: &str) -> Option<PathCode> {
     })
 }
 
-/// As the program does it.
-fn verdict(series: &Series, path: &PathReport) -> PathVerdict {
-    let reached = matches!(path.end, End::Reached { .. });
-    let words = end_words(series, path).filter(|_| !reached);
-    let addresses: Vec<Vec<IpAddr>> = path.hops.iter().map(addresses).collect();
-    let rounds: Vec<Vec<(u64, Option<u64>)>> = path.hops.iter().map(rounds).collect();
-    let hops = path.hops.iter().zip(addresses.iter().zip(&rounds));
-    let hops: Vec<HopEvidence<'_>> = hops
-        .map(|(hop, (addresses, rounds))| HopEvidence {
-            ttl: hop.ttl,
-            addresses,
-            sent: hop.counts.sent,
-            received: hop.counts.received,
-            rtts: hop.rtts.histogram(),
-            rounds,
-        })
-        .collect();
-    judge_path(&PathEvidence {
-        target: series.address,
-        hops: &hops,
-        reached,
-        dead_end: words.as_deref(),
-    })
-}
-
 fn addresses(hop: &Hop) -> Vec<IpAddr> {
     hop.responders.iter().map(|responder| responder.address).collect()
-}
-
-fn rounds(hop: &Hop) -> Vec<(u64, Option<u64>)> {
-    let rounds = hop.rounds.iter();
-    rounds.map(|mark| (mark.round, mark.rtt.map(Rtt::as_nanos))).collect()
 }
 
 fn spikes(hop: &Hop) -> usize {

@@ -8,7 +8,8 @@ use crate::series::Series;
 use crate::sweep::{End, Hop, PathReport};
 
 /// What the figures of a path mean.
-pub(super) fn verdict(series: &Series, path: &PathReport) -> PathVerdict {
+#[must_use]
+pub fn verdict(series: &Series, path: &PathReport) -> PathVerdict {
     if path.end == End::Unknown {
         return too_early(path);
     }
