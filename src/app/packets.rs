@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::complaints::complain;
 use crate::config::{Family, Host, Target};
-use crate::net::{Finished, Inbox, NativeOptions, Prepared, Sink, prepare};
+use crate::net::{Command, Finished, Inbox, NativeOptions, Prepared, Remote, Sink, prepare};
 use crate::sys;
 
 /// What a packet thread leaves behind, or why it leaves nothing.
@@ -56,6 +56,17 @@ pub(super) fn spawn<S: Send + 'static>(
         .spawn(move || drop(done.send(measure())))
         .context("the packet thread could not be started")?;
     Ok(finished)
+}
+
+/// What the sink of a packet thread holds, as `look` sees it between two turns; nothing where the thread has just ended.
+pub(super) async fn look<S, T: Default + Send + 'static>(
+    remote: &Remote<S>,
+    look: impl FnOnce(&mut S) -> T + Send + 'static,
+) -> T {
+    let (answer, answered) = oneshot::channel();
+    // A receiver that is gone has no use for the answer.
+    remote.send(Command::Inspect(Box::new(move |sink| drop(answer.send(look(sink))))));
+    answered.await.unwrap_or_default()
 }
 
 /// The families that are probed for sure, before any name is resolved.

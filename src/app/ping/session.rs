@@ -12,6 +12,7 @@ use super::sink::PingSink;
 use super::view::{Ended, Job, Live, Row, View};
 use super::{Measured, rows};
 use crate::app::complaints::complain;
+use crate::app::packets;
 use crate::app::printer::{Printer, blocked};
 use crate::app::signals::{self, Stop, passed};
 use crate::app::targets::Pending;
@@ -141,11 +142,7 @@ impl<'a> Session<'a> {
 
     /// The figures so far; none where the packet thread has just ended.
     async fn rows(&self) -> Vec<Row> {
-        let (answer, answered) = oneshot::channel();
-        // A receiver that is gone has no use for the answer.
-        self.remote
-            .send(Command::Inspect(Box::new(move |sink| drop(answer.send(rows(sink))))));
-        answered.await.unwrap_or_default()
+        packets::look(&self.remote, |sink| rows(sink)).await
     }
 }
 

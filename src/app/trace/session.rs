@@ -12,6 +12,7 @@ use super::names::HopNames;
 use super::sink::{Snapshot, TraceSink};
 use super::view::{Job, Known, View};
 use crate::app::complaints::complain;
+use crate::app::packets;
 use crate::app::printer::{Printer, blocked};
 use crate::app::signals::{self, Stop, passed};
 use crate::app::targets::Pending;
@@ -143,11 +144,7 @@ impl Session {
 
     /// What is known by now; nothing where the packet thread has just ended.
     async fn look(&mut self) -> Known {
-        let (answer, answered) = oneshot::channel();
-        // A receiver that is gone has no use for the answer.
-        let inspect = move |sink: &mut TraceSink| drop(answer.send(sink.snapshots()));
-        self.remote.send(Command::Inspect(Box::new(inspect)));
-        let paths = answered.await.unwrap_or_default();
+        let paths = packets::look(&self.remote, |sink| sink.snapshots()).await;
         self.ask_names(&paths);
         let names = self.names.known();
         Known { paths, names }
