@@ -24,7 +24,7 @@ use pathjitter::simnet::Topology;
 use pathjitter::simnet::stories::{self, Story};
 use pathjitter::simnet::topology::Code;
 use run::Run;
-use support::Lab;
+use support::simulations_are_possible;
 
 #[test]
 fn every_story_shows_what_its_file_says_in_virtual_time() {
@@ -47,7 +47,7 @@ fn every_story_shows_what_its_file_says_in_virtual_time() {
 
 #[test]
 fn every_story_shows_what_its_file_says_behind_a_tun_device() {
-    if !is_possible() {
+    if !simulations_are_possible() {
         return;
     }
     let (large, mut others): (Vec<&Story>, Vec<&Story>) =
@@ -141,23 +141,6 @@ fn tell(story: &Story, run: &Run) {
             story.name
         );
     }
-}
-
-/// Whether there can be a lab; if not, that is said loudly, or a failure where it is required.
-fn is_possible() -> bool {
-    if Lab::new().is_none() {
-        return false;
-    }
-    let Err(error) = std::fs::File::options().read(true).write(true).open("/dev/net/tun") else {
-        return true;
-    };
-    let advice = format!("lab: NOT TESTED: /dev/net/tun: {error}; run as root");
-    assert!(
-        std::env::var_os("PATHJITTER_LAB").is_none_or(|v| v != "required"),
-        "{advice}"
-    );
-    eprintln!("{advice}");
-    false
 }
 
 fn read(story: &Story) -> Topology {
