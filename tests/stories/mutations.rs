@@ -18,7 +18,7 @@ pub(crate) fn undetected(topology: &Topology, facts: &Facts) -> Vec<Verdict> {
 
 fn other_codes(topology: &Topology) -> impl Iterator<Item = Verdict> {
     let truth = topology.verdict.clone();
-    let codes = CODES.into_iter().filter(move |code| *code != topology.verdict.code);
+    let codes = Code::ALL.into_iter().filter(move |code| *code != topology.verdict.code);
     codes.map(move |code| Verdict { code, ..truth.clone() })
 }
 
@@ -46,28 +46,3 @@ fn other_members(topology: &Topology, facts: &Facts) -> impl Iterator<Item = Ver
         wrong
     })
 }
-
-/// All of them.
-const CODES: [Code; 21] = [
-    Code::Clean,
-    Code::ProberHost,
-    Code::FirstHop,
-    Code::SharedPath,
-    Code::PrivatePath,
-    Code::TargetEdge,
-    Code::SlowBackend,
-    Code::Restart,
-    Code::NotListening,
-    Code::SynRateLimited,
-    Code::Prohibited,
-    Code::FirewallReject,
-    Code::PortDropped,
-    Code::ListenOverflow,
-    Code::TcpPath,
-    Code::IcmpOnly,
-    Code::IcmpBlocked,
-    Code::RouteChange,
-    Code::TargetUnreachable,
-    Code::CommonCause,
-    Code::Unknown,
-];

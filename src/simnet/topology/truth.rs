@@ -67,6 +67,33 @@ pub enum Code {
     Unknown,
 }
 
+impl Code {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::Clean,
+        Self::ProberHost,
+        Self::FirstHop,
+        Self::SharedPath,
+        Self::PrivatePath,
+        Self::TargetEdge,
+        Self::SlowBackend,
+        Self::Restart,
+        Self::NotListening,
+        Self::SynRateLimited,
+        Self::Prohibited,
+        Self::FirewallReject,
+        Self::PortDropped,
+        Self::ListenOverflow,
+        Self::TcpPath,
+        Self::IcmpOnly,
+        Self::IcmpBlocked,
+        Self::RouteChange,
+        Self::TargetUnreachable,
+        Self::CommonCause,
+        Self::Unknown,
+    ];
+}
+
 /// What one series of probes must find over the whole duration.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
