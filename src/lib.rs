@@ -39,6 +39,8 @@
 //! | [`sweep`] | which hop of which path is probed when, and what is known of each | the words, `engine`, `stats` |
 //! | [`localize`] | where on a path loss or jitter starts, and which hops only seem to lose | the words, `stats` |
 //! | [`detect`] | spikes, level shifts and states of each series, against its own past | the words |
+//! | [`correlate`] | which backends are in trouble, alone or several at once, and how likely that is by chance | the words, `stats`, `detect` |
+//! | [`diagnose`] | from all events of a run to incidents with a verdict and a suspect | all above but the edge |
 //! | [`lab`] | puts `simnet` to work: in virtual time, or behind a TUN device | all above but `net` |
 //! | [`report`] | figures in, lines out | the words, `stats`, `sweep`, `localize`, `config` |
 //! | [`app`] | the assembly: commands, signals, exit codes | everything |
@@ -91,6 +93,10 @@ pub mod sweep;
 pub mod localize;
 
 pub mod detect;
+
+pub mod correlate;
+
+pub mod diagnose;
 
 pub mod lab;
 

@@ -151,6 +151,24 @@ impl SeriesId {
     }
 }
 
+/// Index of a backend: one target at one address, whatever it is probed by. Dense from 0, never used again in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId(u32);
+
+impl TargetId {
+    /// The backend at `index`.
+    #[must_use]
+    pub const fn new(index: u32) -> Self {
+        Self(index)
+    }
+
+    /// The index into a table of backends.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// ns of a duration, saturating at 584 years.
 #[must_use]
 pub fn nanos(duration: Duration) -> u64 {

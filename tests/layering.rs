@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules at the crate's root and what each may use of the others, in the order of the data flow. A module may always
 /// use itself; `*` is everything.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     // The vocabulary.
     ("units", &[]),
     ("outcome", &["units"]),
@@ -34,12 +34,40 @@ const MAY_USE: [(&str, &[&str]); 20] = [
         "localize",
         &["units", "outcome", "series", "stats", "detect", "correlate"],
     ),
+    (
+        "diagnose",
+        &[
+            "units",
+            "outcome",
+            "series",
+            "engine",
+            "stats",
+            "sweep",
+            "detect",
+            "correlate",
+            "localize",
+        ],
+    ),
     // The simulated network, with the engine or with real sockets on the other side.
     (
         "lab",
         &[
-            "units", "outcome", "series", "clock", "schedule", "wire", "engine", "simnet", "sys", "stats", "config",
+            "units",
+            "outcome",
+            "series",
+            "clock",
+            "schedule",
+            "wire",
+            "engine",
+            "simnet",
+            "sys",
+            "stats",
+            "config",
             "sweep",
+            "detect",
+            "correlate",
+            "localize",
+            "diagnose",
         ],
     ),
     // What the user asked for, and what he gets to see.
@@ -55,6 +83,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "correlate",
             "localize",
             "sweep",
+            "diagnose",
             "config",
         ],
     ),
@@ -73,7 +102,7 @@ const CRATE_HOMES: [(&str, &[&str]); 12] = [
     ("libc", &["net", "sys"]),
     ("getrandom", &["net", "sys", "app"]),
     ("hdrhistogram", &["stats"]),
-    ("statrs", &["localize"]),
+    ("statrs", &["localize", "correlate", "diagnose"]),
     ("clap", &["config", "app", "main"]),
     ("comfy_table", &["report"]),
     ("anyhow", &["app", "main"]),

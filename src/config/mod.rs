@@ -11,6 +11,7 @@ pub mod duration;
 pub mod help;
 mod lab;
 mod plan;
+mod run_plan;
 mod source;
 mod surroundings;
 mod target;
@@ -21,6 +22,7 @@ mod traffic_class;
 
 pub use lab::{LabPlan, LabRun};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};
+pub use run_plan::{DiagnosisPlan, RunOutput, RunPlan, RunView, WatchedTarget};
 pub use source::{SourceError, SourceSpec};
 pub use surroundings::{Stdout, Surroundings, User};
 pub use target::{HostSpec, TargetError, TargetSpec};

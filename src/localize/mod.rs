@@ -5,6 +5,7 @@
 //! rate; where it starts is weighed by Bayes' rule over all links, which also gives the confidence. Where counts are too small, that is
 //! the answer, with the number of cycles that would do, or that none would do at this pace. `docs/localization.md` says how often all this is right.
 
+mod blame;
 mod impairment;
 mod labels;
 mod lateness;
@@ -17,6 +18,7 @@ mod trials;
 mod verdict;
 mod words;
 
+pub use self::blame::{Blame, Part, Unit, blame};
 pub use self::path::judge_path;
 pub use self::verdict::{HopLabels, PathVerdict, Segment, VerdictCode};
 

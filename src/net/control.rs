@@ -22,6 +22,14 @@ pub trait Sink: Send {
     /// Something happened to a probe.
     fn event(&mut self, event: &Event);
 
+    /// When [`handle_deadline`](Self::handle_deadline) has something to do.
+    fn next_deadline(&mut self) -> Option<Mono> {
+        None
+    }
+
+    /// A moment has come that was asked for. All packets that arrived before `now` were read, and their events told.
+    fn handle_deadline(&mut self, _now: Reading) {}
+
     /// Who decides about probes beyond the schedule, if anybody does.
     fn launcher(&mut self) -> Option<&mut dyn Launcher> {
         None
@@ -32,6 +40,8 @@ pub trait Sink: Send {
 pub enum Command<S> {
     /// Probe these as well.
     Admit(Vec<(Series, Pace)>),
+    /// Probe these no more. Probes under way are still judged; their ids are not used again.
+    Retire(Vec<SeriesId>),
     /// No more series will come: end when all probes are sent and judged.
     Seal,
     /// Send no more; end when the probes under way are judged.

@@ -177,6 +177,7 @@ impl<S: Sink> Native<S> {
                     self.refused.extend(refused);
                 }
                 Command::Admit(series) => series.iter().for_each(|(series, pace)| self.admit(series, *pace)),
+                Command::Retire(_) => {}
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
                     self.sealed = true;

@@ -190,6 +190,7 @@ impl<S: Sink> Portable<S> {
                     // The event loop has to see a new socket once before anything can be sent on it.
                     tokio::task::yield_now().await;
                 }
+                Command::Retire(_) => {}
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
                     self.sealed = true;

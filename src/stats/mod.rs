@@ -28,6 +28,7 @@ mod quantile;
 mod recorder;
 mod summary;
 mod window;
+mod windows;
 
 pub use distribution::Distribution;
 pub use histogram::Histogram;
@@ -38,3 +39,4 @@ pub use moments::Moments;
 pub use recorder::{Recorder, UnknownSeries};
 pub use summary::{Counts, IpdvSummary, LatenessSummary, Proportion, RttSummary, Summary};
 pub use window::{WindowOptions, WindowStats};
+pub use windows::{ClosedWindow, Windows};
