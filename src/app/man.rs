@@ -33,6 +33,7 @@ fn sections_of(command: &str) -> Option<&'static Sections> {
     match command {
         "ping" => Some(&help::PING),
         "trace" => Some(&help::TRACE),
+        "run" => Some(&help::RUN),
         "lab" => Some(&help::LAB),
         _ => None,
     }

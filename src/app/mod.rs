@@ -21,7 +21,7 @@ pub mod trace;
 mod usage;
 
 use crate::config::args::{Cli, Command};
-use crate::config::{LabPlan, PingPlan, Surroundings, TracePlan};
+use crate::config::{ConfigAction, DEFAULTS_TEXT, LabPlan, PingPlan, RunPlan, SYSTEM_FILE, Surroundings, TracePlan};
 use exit::Exit;
 
 /// Runs the program with the words of its command line, the first of which is its name.
@@ -36,9 +36,29 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Ping(args) => ping::run(&PingPlan::new(*args, &Surroundings::of_this_process())?),
         Command::Trace(args) => trace::run(&TracePlan::new(&args, &Surroundings::of_this_process())?),
+        Command::Run(args) => {
+            RunPlan::new(&args, &Surroundings::of_this_process())?;
+            anyhow::bail!("not yet")
+        }
+        Command::Config(args) => config(&args.action),
         Command::Lab(args) => lab::run(LabPlan::new(args, std::env::var_os("SHELL"))),
         Command::Completions(args) => completions(args.shell),
         Command::Man(args) => manual(args.command.as_deref()),
+    }
+}
+
+fn config(action: &ConfigAction) -> anyhow::Result<Exit> {
+    match action {
+        ConfigAction::Print(_) => print(DEFAULTS_TEXT.as_bytes()),
+        ConfigAction::Check(args) => {
+            let plan = RunPlan::of_file(args.file.as_deref(), &Surroundings::of_this_process())?;
+            let file = plan
+                .file
+                .as_deref()
+                .unwrap_or(std::path::Path::new(SYSTEM_FILE))
+                .display();
+            print(format!("{file}: good: {}\n", plan.summary()).as_bytes())
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
 use super::plan::{EngineChoice, MAX_FLOWS};
+pub use super::run_args::{ConfigArgs, RunArgs};
 use super::source::SourceSpec;
 use super::target::TargetSpec;
 use super::threshold::Threshold;
@@ -62,6 +63,17 @@ pub enum Command {
     /// a port by ICMP echo and TCP SYN; -T and -u trace by TCP SYN or UDP alone. Each router is probed at most once a second,
     /// however many targets lie behind it, because many routers answer no more; --fast lifts that.
     Trace(Box<TraceArgs>),
+    /// Probe targets without end, and say when something is wrong, where, and how sure that is
+    ///
+    /// Knows what is normal for each target, and flags what is not: spikes, loss, refusals, other paths. When several targets suffer at
+    /// the same moment it says how unlikely that is by chance, and which part of the network they share that the others do not
+    /// use; when only one does, whether it is the target or the way to it; and when it is this host, that it is this host.
+    ///
+    /// Figures of each target and protocol come once a window. Targets and settings come from a file, the command line, or both.
+    /// SIGHUP has the file read again, SIGUSR1 the log opened anew; SIGTERM and Ctrl-C are a normal end.
+    Run(Box<RunArgs>),
+    /// Check a configuration file, or print one with all settings
+    Config(ConfigArgs),
     /// Run a command in a simulated network, with real sockets
     ///
     /// Runs a command, or a shell, whose only way out is a network that is simulated as a file describes it: links with
@@ -81,7 +93,7 @@ pub enum Command {
 }
 
 /// `-h` and `--help` are short; `pathjitter help COMMAND` is long.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct HelpFlag {
     /// Print this help; 'pathjitter help' with the name of a command says more
     #[arg(short = 'h', long = "help", action = ArgAction::HelpShort)]
@@ -287,7 +299,7 @@ pub(super) fn parse_count(text: &str) -> Result<u64, String> {
     count.ok_or_else(|| "a count is a whole number from 1".to_owned())
 }
 
-fn parse_buffer(text: &str) -> Result<u32, String> {
+pub(super) fn parse_buffer(text: &str) -> Result<u32, String> {
     match bytes::parse(text) {
         Ok(bytes) if bytes < MIN_RECEIVE_BUFFER_BYTES => Err("too small for a packet; the least is 4k".to_owned()),
         Ok(bytes) => Ok(bytes),

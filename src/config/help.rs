@@ -98,6 +98,44 @@ pub const TRACE: Sections = Sections {
     ],
 };
 
+/// Of `pathjitter run`.
+pub const RUN: Sections = Sections {
+    examples: &[
+        (
+            "pathjitter run app01=10.10.1.11:8080 app02:8080",
+            "a live view on a terminal, else a line per event",
+        ),
+        ("pathjitter run -c pathjitter.toml", "targets and settings from a file"),
+        (
+            "pathjitter run -c pathjitter.toml -q --log /var/log/pathjitter.ndjson",
+            "as a service",
+        ),
+        (
+            "pathjitter run --json --duration 5m app01",
+            "for programs: NDJSON, and an end",
+        ),
+        ("pathjitter config print", "a file to begin with"),
+    ],
+    exit_status: &[
+        ("0", "It was told to stop, or --duration is over."),
+        (
+            "2",
+            "Wrong usage, a configuration that makes no sense, a missing permission, or an I/O error.",
+        ),
+    ],
+    environment: &[
+        (
+            "PATHJITTER_CONFIG, _VANTAGE",
+            "The value of the option of that name, where the command line does not give it.",
+        ),
+        (
+            "PATHJITTER_JSON, _VERBOSE",
+            "Turn that flag on, with any value but 0, no, off and false.",
+        ),
+        NO_COLOR,
+    ],
+};
+
 /// Of `pathjitter lab`.
 pub const LAB: Sections = Sections {
     examples: &[

@@ -11,6 +11,7 @@ pub mod duration;
 pub mod help;
 mod lab;
 mod plan;
+mod run_args;
 mod run_plan;
 mod source;
 mod surroundings;
@@ -22,7 +23,10 @@ mod traffic_class;
 
 pub use lab::{LabPlan, LabRun};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};
-pub use run_plan::{DiagnosisPlan, RunOutput, RunPlan, RunView, WatchedTarget};
+pub use run_args::{CheckArgs, ConfigAction, ConfigArgs, RunArgs};
+pub use run_plan::{
+    DEFAULTS_TEXT, DiagnosisPlan, RunEngine, RunError, RunOutput, RunPlan, RunView, SYSTEM_FILE, WatchedTarget,
+};
 pub use source::{SourceError, SourceSpec};
 pub use surroundings::{Stdout, Surroundings, User};
 pub use target::{HostSpec, TargetError, TargetSpec};

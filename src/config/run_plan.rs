@@ -1,11 +1,25 @@
 //! A service run that makes sense: the file and the command line together, every default filled in, every contradiction refused.
+//!
+//! Rules that are not obvious from the options:
+//! - What the command line says of all targets holds for those of the file too. Otherwise a target's own settings come before those of its
+//!   group, and these before the defaults.
+//! - Targets of the same name and host are one target with the endpoints of all; they must then be watched in the same way.
+//! - Without targets and without `-c`, the file of the system is read.
+
+mod error;
+mod file;
+mod merge;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plan::{EngineChoice, Family, Target};
+pub use self::error::RunError;
+use self::merge::Merge;
+use super::plan::{Family, Target};
+use super::run_args::RunArgs;
+use super::surroundings::{Stdout, Surroundings};
 use crate::series::PacketOptions;
 
 /// Everything a `run` needs to know.
@@ -17,8 +31,8 @@ pub struct RunPlan {
     pub family: Family,
     /// The packets.
     pub packet: PacketOptions,
-    /// How to send; `Portable` is refused.
-    pub engine: EngineChoice,
+    /// How to send.
+    pub engine: RunEngine,
     /// Probes due within this time of each other may leave together.
     pub slot: Duration,
     /// SYNs per second of the whole process; `None` is without limit.
@@ -98,3 +112,76 @@ pub enum RunView {
     /// Nothing.
     Quiet,
 }
+
+/// How to send and receive. (User-space stamps say too little to judge by.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunEngine {
+    /// The best that this process may use.
+    #[default]
+    Auto,
+    /// Raw sockets.
+    Raw,
+    /// Datagram ICMP and `connect()`.
+    Unprivileged,
+}
+
+impl RunPlan {
+    /// Makes sense of a command line, and of the file that it names.
+    ///
+    /// # Errors
+    /// A file that can't be read or makes no sense, settings that contradict each other, or nothing to probe.
+    pub fn new(args: &RunArgs, surroundings: &Surroundings) -> Result<Self, RunError> {
+        let path = file_of(args);
+        let settings = path.as_deref().map(file::read).transpose()?.unwrap_or_default();
+        Merge::new(args, &settings, surroundings)?.plan(path)
+    }
+
+    /// What `run -c FILE` would do; without a file, that of the system.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_file(file: Option<&Path>, surroundings: &Surroundings) -> Result<Self, RunError> {
+        let path = file.unwrap_or(Path::new(SYSTEM_FILE));
+        let settings = file::read(path)?;
+        let args = RunArgs::default();
+        Merge::new(&args, &settings, surroundings)?.plan(Some(path.to_owned()))
+    }
+
+    /// What `config check` says of a plan.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let endpoints: usize = self.targets.iter().map(|target| target.target.endpoints.len()).sum();
+        let mut groups: Vec<_> = self.targets.iter().filter_map(|target| target.group.as_ref()).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        format!(
+            "{} targets with {endpoints} endpoints, {} groups",
+            self.targets.len(),
+            groups.len()
+        )
+    }
+}
+
+/// The settings that hold where nobody says anything, as a commented file: it may be used as it is, with targets added.
+pub const DEFAULTS_TEXT: &str = include_str!("run_plan/defaults.toml");
+
+/// The file that is read where neither targets nor a file are given.
+pub const SYSTEM_FILE: &str = "/etc/pathjitter/pathjitter.toml";
+
+fn file_of(args: &RunArgs) -> Option<PathBuf> {
+    let of_system = || args.targets.is_empty().then(|| Path::new(SYSTEM_FILE).to_owned());
+    args.config.clone().or_else(|| of_system().filter(|path| path.exists()))
+}
+
+fn view(args: &RunArgs, json: Option<bool>, stdout: Stdout) -> RunView {
+    match stdout {
+        _ if args.quiet => RunView::Quiet,
+        _ if args.json || json == Some(true) => RunView::Json,
+        Stdout::Terminal => RunView::Live,
+        Stdout::Elsewhere => RunView::Lines,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Parser as _;
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::User;
+use crate::config::args::{Cli, Command};
+use crate::series::Endpoint;
+
+const HERE: Surroundings = Surroundings {
+    stdout: Stdout::Elsewhere,
+    user: User::Other,
+    interface_index: |name| (name == "eth0").then_some(2),
+};
+
+fn args(words: &str) -> RunArgs {
+    let words = ["pathjitter", "run"].into_iter().chain(words.split_whitespace());
+    match Cli::try_parse_from(words).unwrap().command {
+        Command::Run(args) => *args,
+        other => panic!("{other:?} is not run"),
+    }
+}
+
+/// The plan of a file with this text, and these words.
+fn plan(text: &str, words: &str) -> Result<RunPlan, RunError> {
+    let settings = file::parse(text).map_err(|why| RunError::Syntax {
+        path: "test.toml".into(),
+        why: why.to_string(),
+    })?;
+    Merge::new(&args(words), &settings, &HERE)?.plan(None)
+}
+
+fn why(text: &str, words: &str) -> String {
+    plan(text, words).unwrap_err().to_string()
+}
+
+#[test]
+fn the_defaults_are_those_of_the_contract() {
+    let plan = plan("", "10.0.0.1:80").unwrap();
+    let target = &plan.targets[0];
+    assert_eq!(target.target.endpoints, [Endpoint::Icmp, Endpoint::Tcp(80)]);
+    assert_eq!(target.icmp_interval, Duration::from_millis(200));
+    assert_eq!(target.tcp_interval, Duration::from_secs(1));
+    assert_eq!(target.timeout, Duration::from_secs(1));
+    assert_eq!(plan.window, Duration::from_secs(10));
+    assert_eq!(plan.slot, Duration::from_millis(10));
+    assert_eq!(plan.max_syn_rate, Some(10_000));
+    assert_eq!(plan.output.view, RunView::Lines);
+    assert!((plan.diagnosis.false_alarms_per_30_days - 1.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn the_file_with_all_settings_says_what_holds_without_it() {
+    let mut text = String::new();
+    for line in DEFAULTS_TEXT.lines() {
+        let setting = line.strip_prefix('#').unwrap_or(line);
+        let is_prose = line.starts_with("# ");
+        // What has no default is an example only.
+        let examples = [
+            "tcp =",
+            "icmp =",
+            "labels",
+            "source",
+            "receive_buffer",
+            "gateway",
+            "log",
+            "hlog",
+            "vantage",
+            "state",
+        ];
+        let is_example = examples.iter().any(|key| setting.starts_with(key)) || line.starts_with("#[[");
+        if line.starts_with("#[[group]]") {
+            break;
+        }
+        if !is_prose && !is_example {
+            text.push_str(setting);
+            text.push('\n');
+        }
+    }
+    assert!(
+        text.contains("tcp_interval = \"1s\"") && text.contains("[output]"),
+        "{text}"
+    );
+    assert_eq!(plan(&text, "app01:8080"), plan("", "app01:8080"));
+}
+
+#[test]
+fn the_whole_example_file_makes_sense() {
+    let text: String = DEFAULTS_TEXT
+        .lines()
+        .map(|line| {
+            if line.starts_with("# ") {
+                ""
+            } else {
+                line.trim_start_matches('#')
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let plan = plan(&text, "").unwrap();
+    assert_eq!(plan.summary(), "3 targets with 6 endpoints, 1 groups");
+    assert_eq!(plan.targets[2].timeout, Duration::from_secs(2));
+    assert_eq!(
+        plan.targets[2].tcp_interval,
+        Duration::from_millis(500),
+        "that of its group"
+    );
+    assert_eq!(
+        plan.targets[2].labels,
+        [("site", "ams1"), ("team", "shop")].map(|(k, v)| (k.to_owned(), v.to_owned()))
+    );
+    assert_eq!(plan.diagnosis.gateway, Some(IpAddr::from([192, 0, 2, 1])));
+}
+
+#[test]
+fn the_command_line_comes_before_the_target_its_group_and_the_defaults() {
+    let text = r#"
+        [defaults]
+        timeout = "4s"
+        icmp_interval = "4s"
+        tcp_interval = "4s"
+        [[group]]
+        name = "g"
+        timeout = "3s"
+        icmp_interval = "3s"
+        [[target]]
+        target = "a:1"
+        group = "g"
+        timeout = "2s"
+    "#;
+    let of = |words| {
+        let plan = plan(text, words).unwrap();
+        let target = &plan.targets[0];
+        (target.timeout, target.icmp_interval, target.tcp_interval)
+    };
+    let s = Duration::from_secs;
+    assert_eq!(of(""), (s(2), s(3), s(4)));
+    assert_eq!(of("-W 1 -i 1 --tcp-interval 1"), (s(1), s(1), s(1)));
+}
+
+#[test]
+fn a_port_for_all_replaces_icmp_where_none_is_asked_for() {
+    let endpoints = |text, words| plan(text, words).unwrap().targets[0].target.endpoints.clone();
+    assert_eq!(endpoints("", "a"), [Endpoint::Icmp]);
+    assert_eq!(endpoints("", "--tcp 443 a"), [Endpoint::Tcp(443)]);
+    assert_eq!(
+        endpoints("", "--tcp 443 --icmp a"),
+        [Endpoint::Icmp, Endpoint::Tcp(443)]
+    );
+    assert_eq!(
+        endpoints("[defaults]\ntcp = 443\nicmp = true", "a"),
+        [Endpoint::Icmp, Endpoint::Tcp(443)]
+    );
+    assert_eq!(endpoints("[defaults]\nicmp = false", "a:80"), [Endpoint::Tcp(80)]);
+    assert!(why("", "--no-icmp a").contains("nothing is left to probe"));
+}
+
+#[test]
+fn a_target_given_twice_is_one_with_all_endpoints_if_it_is_watched_in_one_way() {
+    let plan_of_two = plan("", "a=10.0.0.1:80 a=10.0.0.1:443").unwrap();
+    assert_eq!(plan_of_two.targets.len(), 1);
+    assert_eq!(
+        plan_of_two.targets[0].target.endpoints,
+        [Endpoint::Icmp, Endpoint::Tcp(80), Endpoint::Tcp(443)]
+    );
+    let text = "[[target]]\ntarget = \"a:80\"\ntimeout = \"2s\"\n[[target]]\ntarget = \"a:81\"";
+    assert!(why(text, "").contains("it is there twice"));
+}
+
+#[test]
+fn mistakes_in_a_file_are_refused_with_their_place() {
+    let message = why("[defaults]\nicmp_intervall = \"1s\"\n", "a");
+    assert!(
+        message.contains("line 2") && message.contains("icmp_intervall"),
+        "{message}"
+    );
+    let message = why("[[target]]\ntarget = \"a\"\ntimeoutt = \"1s\"\n", "");
+    assert!(message.contains("timeoutt") && message.contains("line"), "{message}");
+    assert!(why("[defaults]\ntimeout = \"1\"", "a").contains("needs a unit"));
+    assert!(why("[[target]]\ntarget = \"a\"\ngroup = \"w\"", "").contains("there is no group w"));
+    assert!(why("[[group]]\nname = \"g\"\n[[group]]\nname = \"g\"", "a").contains("two of this name"));
+    assert!(why("[[target]]\ntarget = \"a:99999\"", "").contains("a:99999"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for (text, words, part) in [
+        ("", "", "nothing to probe"),
+        ("", "-i 0 a", "too short"),
+        ("", "-W 2m a", "too long"),
+        ("", "--window 0 a", "too short"),
+        ("", "--slot 2s a", "too long"),
+        ("", "--false-alarms 0 a", "above 0"),
+        ("", "--false-alarms nan a", "above 0"),
+        ("", "--trace-interval 10ms a", "too short"),
+        ("[diagnosis]\nfloor = 2.0", "a", "no share"),
+        ("[probe]\nsize = 3", "a", "24 to"),
+        ("[output]\nvantage = \" \"", "a", "a name is needed"),
+        ("[probe]\nsource = \"eth9\"", "a", "no such interface"),
+        ("[probe]\nfamily = \"ipv6\"", "10.0.0.1", "not an IPv6 address"),
+    ] {
+        let message = why(text, words);
+        assert!(message.contains(part), "{text} {words}: {message}");
+    }
+}
+
+#[test]
+fn tracing_can_be_turned_off_and_on() {
+    let trace = |text, words| plan(text, words).unwrap().diagnosis.trace;
+    assert_eq!(trace("", "a"), Some(Duration::from_secs(10)));
+    assert_eq!(trace("", "--no-trace a"), None);
+    assert_eq!(trace("[diagnosis]\ntrace = false", "a"), None);
+    assert_eq!(
+        trace("[diagnosis]\ntrace = false", "--trace-interval 5 a"),
+        Some(Duration::from_secs(5))
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = RunPlan::of_file(Some(Path::new("/nowhere/pathjitter.toml")), &HERE).unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere/pathjitter.toml: "), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,60}|[\\[\\]a-z_=\"\n0-9. ]{0,120}") {
+        let _ = plan(&text, "a");
+    }
+}
