@@ -25,7 +25,7 @@ mod window;
 
 pub use human::{PingText, TimePrefix};
 pub use identity::RunIdentity;
-pub use json::{Body, JsonLines, Notice, NoticeKind, Resolve, SCHEMA, SCHEMA_TEXT, Severity};
+pub use json::{Body, Degradation, HostNoise, JsonLines, Notice, NoticeKind, Resolve, SCHEMA, SCHEMA_TEXT, Severity};
 pub use output::{Output, OutputError};
 pub use style::{Charset, ColorChoice, Style};
 pub use table::table;

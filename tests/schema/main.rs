@@ -115,6 +115,7 @@ fn summary() -> Summary {
 fn report<'a>(series: &'a Series, summary: &'a Summary) -> WindowReport<'a> {
     WindowReport {
         series,
+        group: None,
         summary,
         start: Wall::from_nanos(1_700_000_000_000_000_000),
         length: Duration::from_secs(10),
