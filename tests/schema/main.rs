@@ -1,8 +1,10 @@
 //! The shipped JSON Schema against lines as they are really written, and against lines that must be refused.
 
 mod events;
+mod incidents;
 mod props;
 mod refusals;
+mod spikes;
 mod traces;
 mod windows;
 
