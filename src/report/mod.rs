@@ -14,6 +14,7 @@ mod identity;
 mod json;
 pub mod live;
 mod output;
+mod run_text;
 #[cfg(test)]
 mod samples;
 mod style;
@@ -27,6 +28,7 @@ pub use human::{PingText, TimePrefix};
 pub use identity::RunIdentity;
 pub use json::{Body, Degradation, HostNoise, JsonLines, Notice, NoticeKind, Resolve, SCHEMA, SCHEMA_TEXT, Severity};
 pub use output::{Output, OutputError};
+pub use run_text::RunText;
 pub use style::{Charset, ColorChoice, Style};
 pub use table::table;
 pub use text::clean;

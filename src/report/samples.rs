@@ -1,5 +1,6 @@
 //! Series and figures that tests write down by hand.
 
+pub(super) mod incidents;
 pub(super) mod traces;
 
 use std::net::IpAddr;

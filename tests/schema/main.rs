@@ -1,6 +1,7 @@
 //! The shipped JSON Schema against lines as they are really written, and against lines that must be refused.
 
 mod events;
+mod incident_props;
 mod incidents;
 mod props;
 mod refusals;
