@@ -155,7 +155,7 @@ fn status(reports: &[WindowReport<'_>], progress: &Progress) -> String {
     let of = progress
         .expected
         .map_or_else(String::new, |expected| format!(" of {expected}"));
-    let targets = count_targets(reports);
+    let targets = count_targets(reports.iter().map(|report| report.series));
     let plural = if targets == 1 { "" } else { "s" };
     let seconds = progress.elapsed.as_secs_f64();
     let noise = if reports.iter().any(WindowReport::self_noise) {

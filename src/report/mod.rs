@@ -12,6 +12,7 @@ mod grid;
 mod human;
 mod identity;
 mod json;
+mod layout;
 pub mod live;
 mod output;
 mod run_text;
