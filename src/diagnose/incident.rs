@@ -1,5 +1,6 @@
 //! An incident, as it is told.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,19 @@ pub struct Incident {
     pub ruled_out: Vec<String>,
     /// One sentence for a ticket.
     pub message: String,
+}
+
+impl Incident {
+    /// Names of the targets that suffer, in order of the first spike. A name with several addresses stands once.
+    #[must_use]
+    pub fn target_names(&self) -> Vec<&str> {
+        let mut seen = HashSet::new();
+        self.members
+            .iter()
+            .map(|member| &*member.name)
+            .filter(|name| seen.insert(*name))
+            .collect()
+    }
 }
 
 /// Somebody who suffers.

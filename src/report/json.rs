@@ -6,26 +6,36 @@
 //! Strings are kept as they are, but characters that a terminal would obey are written as JSON escapes.
 
 mod escape;
+mod incident;
 mod lifecycle;
 mod number;
+mod own_noise;
 mod probe;
+mod spike;
 mod trace;
 mod window;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::incident::IncidentBody;
 pub use self::lifecycle::{Notice, NoticeKind, Resolve, Severity};
+pub use self::own_noise::HostNoise;
+use self::own_noise::OwnNoiseBody;
 use self::probe::ProbeBody;
+pub use self::spike::Degradation;
+use self::spike::{DegradedBody, JitteryBody, LevelShiftBody, SpikeBody};
 use self::trace::{PathChangeBody, TraceBody};
 use self::window::WindowBody;
 use super::identity::RunIdentity;
 use super::trace::TraceReport;
 use super::window::WindowReport;
+use crate::detect::{Kind, Level, SpikeEnd};
+use crate::diagnose::{Incident, Stage};
 use crate::outcome::Event;
 use crate::series::Series;
 use crate::sweep::PathChange;
-use crate::units::Wall;
+use crate::units::{Mono, Rtt, Wall};
 
 /// The name and version of the schema, as every line carries it.
 pub const SCHEMA: &str = "pathjitter/1";
@@ -77,6 +87,43 @@ impl JsonLines {
     /// The `path_change` line of the path of `series`, which took another course at `at`.
     pub fn path_change(&mut self, at: Wall, series: &Series, change: &PathChange) -> &[u8] {
         self.encode(at, &PathChangeBody::new(series, change))
+    }
+
+    /// The `spike_start` line of an episode of `series` whose first probe was sent at `at`.
+    pub fn spike_start(&mut self, at: Wall, series: &Series, kind: Kind, level: Option<Level>) -> &[u8] {
+        self.encode(at, &SpikeBody::start(series, kind, level))
+    }
+
+    /// The `spike_end` line of an episode of `series` whose last probe was sent at `at`.
+    pub fn spike_end(&mut self, at: Wall, series: &Series, level: Option<Level>, end: &SpikeEnd) -> &[u8] {
+        self.encode(at, &SpikeBody::end(series, level, end))
+    }
+
+    /// The `level_shift` line of `series`, whose first probe at the new level was sent at `at`; both levels are medians.
+    pub fn level_shift(&mut self, at: Wall, series: &Series, from: Rtt, to: Rtt) -> &[u8] {
+        self.encode(at, &LevelShiftBody::new(series, from, to))
+    }
+
+    /// The `degraded` line of `series`: at its beginning, and again with its end once it is over.
+    pub fn degraded(&mut self, at: Wall, series: &Series, degradation: &Degradation) -> &[u8] {
+        self.encode(at, &DegradedBody::new(series, degradation))
+    }
+
+    /// The `jittery` line of `series`, whose habit it is `since` then that a share `ratio` of its probes spikes.
+    pub fn jittery(&mut self, at: Wall, series: &Series, since: Wall, ratio: f64) -> &[u8] {
+        self.encode(at, &JitteryBody::new(series, since, ratio))
+    }
+
+    /// The `incident_open`, `incident_update` or `incident_close` line of what is known at `at`; `wall` tells the time of day of the
+    /// moments in it.
+    pub fn incident(&mut self, at: Wall, stage: Stage, incident: &Incident, wall: impl Fn(Mono) -> Wall) -> &[u8] {
+        let body = IncidentBody::new(self.identity.run_id(), stage, incident, wall);
+        self.encode(at, &body)
+    }
+
+    /// The `own_noise` line of what this host did to its own measurement.
+    pub fn own_noise(&mut self, at: Wall, noise: &HostNoise) -> &[u8] {
+        self.encode(at, &OwnNoiseBody::new(noise))
     }
 
     /// The line of `body`, which speaks of the moment `at`.

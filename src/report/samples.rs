@@ -1,5 +1,6 @@
 //! Series and figures that tests write down by hand.
 
+pub(super) mod incidents;
 pub(super) mod traces;
 
 use std::net::IpAddr;
@@ -174,6 +175,7 @@ pub(super) fn troubled() -> Summary {
 pub(super) fn report<'a>(series: &'a Series, summary: &'a Summary) -> WindowReport<'a> {
     WindowReport {
         series,
+        group: None,
         summary,
         start: Wall::from_nanos(1_700_000_000_000_000_000),
         length: Duration::from_millis(9_012),

@@ -12,6 +12,8 @@ use crate::units::{Rtt, Wall};
 pub struct WindowReport<'a> {
     /// What was probed.
     pub series: &'a Series,
+    /// The user's group of its target, if any.
+    pub group: Option<&'a str>,
     /// The figures.
     pub summary: &'a Summary,
     /// When the window began.

@@ -1,8 +1,11 @@
 //! The shipped JSON Schema against lines as they are really written, and against lines that must be refused.
 
 mod events;
+mod incident_props;
+mod incidents;
 mod props;
 mod refusals;
+mod spikes;
 mod traces;
 mod windows;
 
@@ -115,6 +118,7 @@ fn summary() -> Summary {
 fn report<'a>(series: &'a Series, summary: &'a Summary) -> WindowReport<'a> {
     WindowReport {
         series,
+        group: None,
         summary,
         start: Wall::from_nanos(1_700_000_000_000_000_000),
         length: Duration::from_secs(10),

@@ -1,9 +1,12 @@
 //! What the schema itself demands and refuses.
 
+use pathjitter::diagnose::Stage;
 use pathjitter::outcome::What;
 use pathjitter::report::{Notice, NoticeKind, SCHEMA_TEXT, Severity};
 use serde_json::{Value, json};
 
+use super::incidents::incident_line;
+use super::spikes::state_lines;
 use super::traces::{change_line, full_line};
 use super::{AT, SCHEMA, checked, lines, probe_line, reply, tcp_series, window_line};
 
@@ -24,7 +27,9 @@ fn no_field_may_be_missing_and_none_may_be_added() {
         dropped_before: 0,
     };
     let notice = checked(lines().encode(AT, &notice));
-    for line in [window_line(), probe, notice, full_line(), change_line()] {
+    let incident = incident_line(Stage::Open);
+    let lines = [window_line(), probe, notice, full_line(), change_line(), incident];
+    for line in lines.into_iter().chain(state_lines()) {
         for field in line.as_object().unwrap().keys() {
             let mut without = line.clone();
             without.as_object_mut().unwrap().remove(field);
@@ -43,7 +48,9 @@ fn no_field_may_be_missing_and_none_may_be_added() {
 #[test]
 fn a_number_may_not_become_a_string_nor_anything_else_a_number() {
     let probe = probe_line(&tcp_series(), What::Answered(reply())).unwrap();
-    for line in [window_line(), probe, full_line(), change_line()] {
+    let incident = incident_line(Stage::Open);
+    let lines = [window_line(), probe, full_line(), change_line(), incident];
+    for line in lines.into_iter().chain(state_lines()) {
         for (field, value) in line.as_object().unwrap() {
             let wrong = match value {
                 Value::Number(number) => json!(number.to_string()),
@@ -99,7 +106,7 @@ fn every_field_is_described_and_every_unit_is_named() {
             let described = sub.get("description").and_then(Value::as_str);
             let text = described.or_else(|| sub.get("$ref").and_then(Value::as_str));
             let text = text.unwrap_or_else(|| panic!("{name}.{field} has no description"));
-            for (suffix, unit) in [("_us", " us"), ("_s", " s")] {
+            for (suffix, unit) in [("_us", " us"), ("_s", " s"), ("_ms", " ms")] {
                 assert!(
                     !field.ends_with(suffix) || text.contains(unit),
                     "{name}.{field} names no unit: {text}"

@@ -109,6 +109,16 @@ fn a_window_without_probes_is_nulls_and_zeros() {
 }
 
 #[test]
+fn a_window_names_the_group_of_its_target() {
+    let (series, summary) = (tcp_series(), summary());
+    let grouped = WindowReport {
+        group: Some("app"),
+        ..report(&series, &summary)
+    };
+    assert_eq!(checked(lines().window(AT, &grouped))["group"], "app");
+}
+
+#[test]
 fn each_disturbance_of_this_host_marks_the_window() {
     let quiet = HostTrouble::default();
     let with = |counts: Counts, stamps_lost: u64, host: HostTrouble| {

@@ -269,6 +269,7 @@ fn report_of(row: &Row, end: Reading, host: HostTrouble, completeness: Completen
     let Row { series, began, summary } = row;
     WindowReport {
         series,
+        group: None,
         summary,
         start: began.wall,
         length: end.mono.since(began.mono),

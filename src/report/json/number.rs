@@ -30,6 +30,16 @@ pub(super) fn micros_of_duration(duration: Duration) -> f64 {
     micros(Rtt::from(duration))
 }
 
+/// ms of a duration, to ns.
+pub(super) fn millis_of_duration(duration: Duration) -> f64 {
+    rounded(duration.as_secs_f64() * 1e3, 1e6).unwrap_or_default()
+}
+
+/// A log of a likelihood ratio, to 1e-3: it has no more meaning than that.
+pub(super) fn score(score: f64) -> Option<f64> {
+    rounded(score, 1e3)
+}
+
 /// `x` rounded to 1/`steps`. Numbers too large to have a fraction are left alone; anything not finite is `None`.
 fn rounded(x: f64, steps: f64) -> Option<f64> {
     let scaled = x * steps;
@@ -59,6 +69,8 @@ mod tests {
         assert_eq!(printed(ratio(1.0 / 3.0).unwrap()), "0.333333333");
         assert_eq!(printed(micros_of(-1e-9).unwrap()), "0.0");
         assert_eq!(printed(seconds(Duration::from_millis(10_100))), "10.1");
+        assert_eq!(printed(millis_of_duration(Duration::from_micros(100_100))), "100.1");
+        assert_eq!(printed(score(12.345_678).unwrap()), "12.346");
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl<'a> WindowBody<'a> {
             stamps_lost: summary.stamps_lost,
             self_noise: report.self_noise(),
             send_late_p99_us: summary.send_late.map(|late| number::micros_of_duration(late.p99)),
-            group: None,
+            group: report.group,
             rtt_hist_ns: Histogram::new(&summary.rtt_cells),
         }
     }
