@@ -27,6 +27,7 @@
 mod case;
 mod look;
 mod place;
+mod route;
 mod rows;
 mod service;
 mod share;

@@ -4,7 +4,7 @@ use super::case::{Case, Ruling, Seen};
 use super::look::State;
 use super::place::{self, Place};
 use super::share::{Cleaner, FEW, Share};
-use super::{service, words};
+use super::{route, service, words};
 use crate::diagnose::{Suspect, VerdictCode};
 use crate::localize::Part;
 
@@ -105,7 +105,7 @@ fn first_address(seen: &Seen<'_>) -> Option<std::net::IpAddr> {
 /// One backend.
 fn alone(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
     service::rule(case, seen)
-        .or_else(|| service::route_change(case))
+        .or_else(|| route::route_change(case))
         .or_else(|| way(case, seen))
 }
 
@@ -173,7 +173,7 @@ fn on_the_way(case: &Case<'_>, place: &Place<'_>, symptoms: &str) -> Ruling {
 /// Several backends.
 fn several(case: &Case<'_>) -> Option<Ruling> {
     service::all_alike(case)
-        .or_else(|| service::route_change(case))
+        .or_else(|| route::route_change(case))
         .or_else(|| shared(case))
         .or_else(|| common(case))
 }
