@@ -183,8 +183,8 @@ fn one_protocol<'a>(case: &'a Case<'_>, name: &str, look: impl Fn(&'a Seen<'a>) 
 
 /// What they suffered from, and when.
 pub(super) fn suffered(case: &Case<'_>) -> String {
-    let any = |is: fn(&Look<'_>) -> bool| case.members.iter().any(|seen| is(&seen.icmp) || is(&seen.syn));
-    let from = match (any(Look::is_lossy), any(Look::is_slow)) {
+    let looks = || case.members.iter().flat_map(|seen| [&seen.icmp, &seen.syn]);
+    let from = match (looks().any(Look::is_lossy), looks().any(Look::is_slow)) {
         (true, true) => "lost and delayed packets",
         (true, false) => "lost packets",
         (false, _) => "delayed packets",
