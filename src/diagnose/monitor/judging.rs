@@ -63,6 +63,7 @@ impl Records<'_> {
             members,
             healthy: others.into_iter().filter(is_well).collect(),
             blames: blame(&units),
+            chance: case.chance,
             own: self.own.evidence(from, to),
         };
         Judgement {
