@@ -173,9 +173,8 @@ fn is_well(member: &Member) -> bool {
     streams(member).all(|stream| bad(stream) <= (stream.sent / WELL_ONE_IN).max(1))
 }
 
-fn bad(stream: &StreamEvidence) -> u64 {
-    let errors: u64 = stream.errors.iter().map(|(_, times)| times).sum();
-    stream.lost + stream.slow + stream.refused + errors
+const fn bad(stream: &StreamEvidence) -> u64 {
+    stream.lost + stream.slow + stream.refused + stream.unreachable
 }
 
 fn badness(stream: &StreamEvidence) -> f64 {
