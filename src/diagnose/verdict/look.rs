@@ -150,7 +150,7 @@ fn is_refused(stream: &StreamEvidence, span: Duration) -> bool {
 /// A rhythm of the rarer outcome.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rhythm {
-    /// Mean distance.
+    /// The usual distance: the median.
     pub(super) every: Duration,
     /// So many events.
     pub(super) times: usize,
@@ -165,25 +165,30 @@ pub(super) fn rhythm(stream: &StreamEvidence, last: Mono) -> Option<Rhythm> {
         .filter_map(|pair| Some(pair.last()?.since(*pair.first()?).as_secs_f64()))
         .collect();
     let newest = *times.last()?;
-    let longest = (0..gaps.len())
-        .map(|from| &gaps[from..])
+    let mut longest = (0..gaps.len())
+        .map(|from| gaps[from..].to_vec())
         .take_while(|gaps| gaps.len() + 1 >= RHYTHM)
-        .find_map(even)?;
+        .find(|gaps| is_even(gaps))?;
+    let times = longest.len() + 1;
+    let middle = longest.len() / 2;
+    let (_, every, _) = longest.select_nth_unstable_by(middle, f64::total_cmp);
     // Losses in a row are as even as the probes are.
-    let is_sparse = longest.0 >= SPARSE * stream.interval.as_secs_f64();
-    let goes_on = last.since(newest).as_secs_f64() <= GAPS_OLD * longest.0;
+    let is_sparse = *every >= SPARSE * stream.interval.as_secs_f64();
+    let goes_on = last.since(newest).as_secs_f64() <= GAPS_OLD * *every;
     (is_sparse && goes_on).then(|| Rhythm {
-        every: Duration::try_from_secs_f64(longest.0).unwrap_or_default(),
-        times: longest.1 + 1,
+        every: Duration::try_from_secs_f64(*every).unwrap_or_default(),
+        times,
     })
 }
 
-/// The mean gap and how many there are, if they are even.
-fn even(gaps: &[f64]) -> Option<(f64, usize)> {
-    let count = f64::from(u32::try_from(gaps.len()).ok()?);
+/// Whether gaps are about the same.
+fn is_even(gaps: &[f64]) -> bool {
+    let Ok(count) = u32::try_from(gaps.len()).map(f64::from) else {
+        return false;
+    };
     let mean = gaps.iter().sum::<f64>() / count;
     let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count;
-    (mean > 0.0 && variance.sqrt() < EVEN * mean).then_some((mean, gaps.len()))
+    mean > 0.0 && variance.sqrt() < EVEN * mean
 }
 
 /// So many lost before it is said that nothing was ever answered.

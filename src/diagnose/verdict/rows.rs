@@ -88,9 +88,8 @@ fn first_hop(case: &Case<'_>) -> Option<Ruling> {
     Some(Ruling {
         code: VerdictCode::FirstHop,
         what: format!(
-            "suffered {} ({}){gateway}; nothing is reached but through {}",
-            words::when(case),
-            words::counts(case),
+            "{}{gateway}; nothing is reached but through {}",
+            words::suffered(case),
             words::hop(&suspect)
         ),
         suspect: Some(suspect),
@@ -114,7 +113,7 @@ fn way(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
     if !seen.way_suffers() || pings_look_alone(case) {
         return None;
     }
-    let symptoms = format!("suffered {} ({})", words::when(case), words::counts(case));
+    let symptoms = words::suffered(case);
     let Some(place) = Place::of(case, seen) else {
         return Some(Ruling {
             code: VerdictCode::TargetEdge,
@@ -187,10 +186,9 @@ fn shared(case: &Case<'_>) -> Option<Ruling> {
     (sharing.count() >= 2).then(|| Ruling {
         code: VerdictCode::SharedPath,
         what: format!(
-            "suffered {} ({}); what they share and {} is at or before {}",
-            words::when(case),
-            words::counts(case),
-            words::not_the_healthy(case),
+            "{}, {}; it happens at or before {}, on a part of the way that they share",
+            words::suffered(case),
+            words::healthy(case),
             words::hop(&suspect)
         ),
         suspect: Some(suspect),
@@ -216,7 +214,7 @@ fn common(case: &Case<'_>) -> Option<Ruling> {
     (suffering >= 2 && suffering == case.members.len()).then(|| Ruling {
         code: VerdictCode::CommonCause,
         suspect: None,
-        what: format!("suffered {} ({}){place}", words::when(case), words::counts(case)),
+        what: format!("{}, {}{place}", words::suffered(case), words::healthy(case)),
         next:
             "look for what these backends share that no probe sees: a hypervisor, storage, a database, a scheduled job"
                 .into(),

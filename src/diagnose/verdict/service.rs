@@ -35,13 +35,13 @@ pub(super) fn all_alike(case: &Case<'_>) -> Option<Ruling> {
         return None;
     }
     let rolling = if first.code == VerdictCode::Restart && !overlap(case) {
-        "one after the other, as in a rolling deployment: "
+        ", one after the other, as in a rolling deployment"
     } else {
         ""
     };
     Some(Ruling {
         suspect,
-        what: format!("all alike, {rolling}the first of them {}", first.what),
+        what: format!("alike{rolling}; the first of them {}", first.what),
         ..first
     })
 }

@@ -70,11 +70,21 @@ impl Share {
 
     /// The probability, were both alike, that so many of what is bad fall on this one, or more (R. A. Fisher's exact test).
     fn worse_than(self, other: Self) -> f64 {
-        let Some(before) = self.bad.checked_sub(1) else {
+        let (this, other) = (self.capped(), other.capped());
+        let Some(before) = this.bad.checked_sub(1) else {
             return 1.0;
         };
-        let both = self.plus(other);
-        Hypergeometric::new(both.all, both.bad, self.all).map_or(1.0, |alike| alike.sf(before))
+        let both = this.plus(other);
+        Hypergeometric::new(both.all, both.bad, this.all).map_or(1.0, |alike| alike.sf(before))
+    }
+
+    /// The same share of at most [`MOST`] probes.
+    fn capped(self) -> Self {
+        if self.all <= MOST {
+            return self;
+        }
+        let bad = u128::from(self.bad) * u128::from(MOST) / u128::from(self.all);
+        Self::new(u64::try_from(bad).unwrap_or(MOST), MOST)
     }
 }
 
@@ -89,6 +99,9 @@ const SIGNIFICANT: f64 = 1e-3;
 
 /// Two streams of one incident are compared once or twice.
 const LIKELY: f64 = 0.05;
+
+/// Fisher's test takes time in proportion to counts, and more than these prove nothing more.
+const MOST: u64 = 10_000;
 
 /// More than this is nobody's normal: a rate that was learned from a fault that was there from the start must not hide it.
 const MOST_USUAL: f64 = 0.01;

@@ -97,7 +97,7 @@ const fn is_about_the_service(code: VerdictCode) -> bool {
 fn sure(case: &Case<'_>, ruling: &Ruling) -> String {
     let mut words = String::new();
     if let Some(chance) = case.evidence.chance.filter(|chance| chance.is_finite()) {
-        words = format!("; by chance that happens with probability {chance:.0e}");
+        words = format!("; chance alone does that with probability {chance:.0e}");
     }
     let Some((suspect, score)) = ruling
         .suspect
@@ -119,7 +119,7 @@ fn sure(case: &Case<'_>, ruling: &Ruling) -> String {
 }
 
 /// When it was, and how much at once.
-pub(super) fn when(case: &Case<'_>) -> String {
+fn when(case: &Case<'_>) -> String {
     let evidence = case.evidence;
     let lasted = seconds(evidence.last.since(evidence.began));
     let firsts = || evidence.members.iter().filter_map(|member| member.first);
@@ -159,22 +159,37 @@ fn one_protocol<'a>(case: &'a Case<'_>, name: &str, look: impl Fn(&'a Seen<'a>) 
         let shares = case.members.iter().map(|seen| share(look(seen)));
         shares.fold(Share::default(), Share::plus)
     };
-    let (lost, slow) = (sum(Look::lost), sum(Look::slow));
+    let (lost, slow, refused) = (sum(Look::lost), sum(Look::slow), sum(Look::refused));
     let interval = lost.interval()?;
     let interval = if lost.bad == 0 {
         String::new()
     } else {
         format!(
-            " ({:.1} %, 95 % interval {:.1} to {:.1} %)",
-            interval.ratio * 1e2,
+            " (95 % interval {:.1} to {:.1} %)",
             interval.low * 1e2,
             interval.high * 1e2
         )
     };
+    let refused = if refused.bad == 0 {
+        String::new()
+    } else {
+        format!(", {} refused", refused.bad)
+    };
     Some(format!(
-        "of {} {name} {} lost{interval} and {} slow",
-        lost.all, lost.bad, slow.bad
+        "{} of {} {name} lost{interval}, {} slow{refused}",
+        lost.bad, lost.all, slow.bad
     ))
+}
+
+/// What they suffered from, and when.
+pub(super) fn suffered(case: &Case<'_>) -> String {
+    let looks = || case.members.iter().flat_map(|seen| [&seen.icmp, &seen.syn]);
+    let from = match (looks().any(Look::is_lossy), looks().any(Look::is_slow)) {
+        (true, true) => "lost and delayed packets",
+        (true, false) => "lost packets",
+        (false, _) => "delayed packets",
+    };
+    format!("{from} {} ({})", when(case), counts(case))
 }
 
 /// The longest RTT and what is usual, where that was too long.
@@ -223,16 +238,12 @@ pub(super) fn clear(place: &Place<'_>) -> String {
 }
 
 /// Who does not suffer.
-pub(super) fn not_the_healthy(case: &Case<'_>) -> String {
+pub(super) fn healthy(case: &Case<'_>) -> String {
     let names: Vec<&str> = case.evidence.healthy.iter().map(|member| &*member.name).collect();
-    if names.is_empty() {
-        "all else that is probed as well".into()
-    } else {
-        format!(
-            "{}, which suffered nothing, {} not",
-            list(&names),
-            if names.len() == 1 { "does" } else { "do" }
-        )
+    match names.as_slice() {
+        [] => "and nothing else is probed that is well".into(),
+        [one] => format!("while {one} is well"),
+        many => format!("while {} are well", list(many)),
     }
 }
 
@@ -287,7 +298,8 @@ pub(super) fn seconds(duration: Duration) -> String {
     match duration.as_secs_f64() {
         0.0..1.0 => format!("{:.0} ms", duration.as_secs_f64() * 1e3),
         1.0..120.0 => format!("{:.1} s", duration.as_secs_f64()),
-        seconds => format!("{:.0} min", seconds / 60.0),
+        120.0..7200.0 => format!("{:.0} min", duration.as_secs_f64() / 60.0),
+        seconds => format!("{:.0} h", seconds / 3600.0),
     }
 }
 
