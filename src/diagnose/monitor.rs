@@ -354,6 +354,7 @@ impl Monitor {
             Change::Suspected(suspicion) => {
                 for series in &suspicion.series {
                     self.detector.exclude(*series, suspicion.from, suspicion.to);
+                    self.history.exclude(*series, suspicion.from, suspicion.to);
                 }
             }
             Change::Opened(anomaly) => self.cases.open(judge, anomaly, now),

@@ -127,9 +127,6 @@ impl Case {
         if was.is_some_and(|was| self.kind().is_some_and(|kind| rank(kind) < was.min(ALONE))) {
             self.latch = Latch::default();
         }
-        if self.is_of_several() {
-            self.tell_at = self.tell_at.min(now);
-        }
         self.ended = None;
         self.judge_at = self.judge_at.min(now.after(SOON));
     }
@@ -175,6 +172,13 @@ impl Case {
             .min_by_key(|kind| rank(*kind))
     }
 
+    /// Whether it may be told: what several do at once, as soon as it is known what it is; what one does, when there was time to find out whether
+    /// others do the same.
+    pub(super) fn is_ripe(&self, now: Mono) -> bool {
+        let says_much = self.verdict().is_some_and(|verdict| weight(verdict.code) >= MUCH);
+        self.told.is_some() || self.tell_at <= now || says_much && self.is_of_several()
+    }
+
     /// Whether it was found because several suffered at once.
     pub(super) fn is_of_several(&self) -> bool {
         self.own_since.is_some() || self.kind().is_some_and(|kind| rank(kind) <= COINCIDENCE)
@@ -208,7 +212,8 @@ impl Case {
             Some(AnomalyKind::Alone(Cause::Refusing)) => SHORT,
             _ => NEAR,
         };
-        self.own_since.is_none() && self.members.keys().all(is_member) && self.began.after(near) >= anomaly.began
+        let is_near = self.last.after(near) >= anomaly.began && self.began.after(LONG) >= anomaly.began;
+        self.own_since.is_none() && self.members.keys().all(is_member) && is_near
     }
 
     /// What is made of it.
@@ -219,6 +224,7 @@ impl Case {
     /// Judges it by all that is known at `now`.
     pub(super) fn judge(&mut self, records: &Records<'_>, now: Mono) {
         let Judgement { verdict, evidence } = records.judge(self, now);
+        self.last = self.last.max(evidence.last);
         self.latch.consider(verdict, now);
         let members = evidence.members.iter().take(MAX_TRACED);
         let peers = evidence.healthy.iter().take(PEERS);
@@ -348,7 +354,7 @@ const fn weight(code: VerdictCode) -> u8 {
     match code {
         VerdictCode::Unknown => 0,
         VerdictCode::CommonCause => 1,
-        _ => 2,
+        _ => MUCH,
     }
 }
 
@@ -382,6 +388,9 @@ fn place(incident: &Incident) -> Option<(Option<IpAddr>, Option<u8>, Option<&Arc
     Some((suspect.address, suspect.ttl, suspect.name.as_ref()))
 }
 
+/// The weight of a verdict that names a cause.
+const MUCH: u8 = 2;
+
 /// The rank of what several do at once.
 const COINCIDENCE: u8 = 1;
 
@@ -397,6 +406,9 @@ const LINGER: Duration = Duration::from_secs(10);
 
 /// Anomalies that begin so close to another may have its cause.
 const NEAR: Duration = Duration::from_secs(10);
+
+/// Who has been in trouble for so long is in trouble of his own.
+const LONG: Duration = Duration::from_mins(10);
 
 /// Refusals come from one host or firewall at a time: they are part of something shared only where they begin with it.
 const SHORT: Duration = Duration::from_secs(2);

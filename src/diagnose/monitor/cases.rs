@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::case::{Case, Judge};
 use crate::correlate::{Anomaly, AnomalyKind};
-use crate::diagnose::VerdictCode;
+use crate::diagnose::{Verdict, VerdictCode};
 use crate::units::{Mono, TargetId};
 
 /// All incidents under way, oldest first.
@@ -17,8 +17,8 @@ pub(super) struct Cases {
     pub(super) open: Vec<Case>,
     /// How many were told.
     numbered: u64,
-    /// Those that became part of another one, and have to be told as closed.
-    pub(super) merged: Vec<Case>,
+    /// Those that became part of another one, and have to be told as closed, with its verdict.
+    pub(super) merged: Vec<(Case, Option<Verdict>)>,
 }
 
 impl Cases {
@@ -115,7 +115,8 @@ impl Cases {
         let is_member = |target: &TargetId| anomaly.members.iter().any(|hit| hit.target == *target);
         let is_same = |case: &Case| {
             let is_within = anomaly.members.iter().all(|hit| case.members.contains_key(&hit.target));
-            case.is_of_several() && (is_within || case.members.keys().all(is_member))
+            let is_shared = case.is_of_several() || case.members.len() > 1;
+            is_shared && (is_within || case.members.keys().all(is_member))
         };
         let same = self.open.iter().position(is_same);
         same.or_else(|| self.open.iter().position(|case| case.is_part_of(anomaly)))
@@ -135,7 +136,9 @@ impl Cases {
         let (parts, mut others): (Vec<Case>, Vec<Case>) = self.open.drain(..).partition(is_part);
         for mut part in parts {
             whole.absorb(&mut part, now);
-            self.merged.extend(part.told.is_some().then_some(part));
+            if part.told.is_some() {
+                self.merged.push((part, whole.verdict().cloned()));
+            }
         }
         others.insert(place.min(others.len()), whole);
         self.open = others;

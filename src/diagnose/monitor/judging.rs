@@ -59,7 +59,7 @@ impl Records<'_> {
         let evidence = Evidence {
             kind: case.kind().unwrap_or(AnomalyKind::Coincidence),
             began: case.began,
-            last: case.last,
+            last: last_bad(&members).map_or(case.last, |last| last.min(to).max(case.last)),
             members,
             healthy: others.into_iter().filter(is_well).collect(),
             blames: blame(&units),
@@ -162,6 +162,17 @@ impl Records<'_> {
         others.truncate(MAX_JUDGED);
         others.into_iter().map(|(_, target)| target).collect()
     }
+}
+
+/// The newest of probes that were lost or refused in a row up to now: an anomaly that goes on unchanged is not told again by its judge.
+fn last_bad(members: &[Member]) -> Option<Mono> {
+    let newest = |stream: &StreamEvidence| {
+        let in_a_row = stream.lost_in_a_row.max(stream.refused_in_a_row);
+        let in_a_row = u32::try_from(in_a_row).unwrap_or(u32::MAX);
+        let last_reply = stream.last_reply.filter(|_| in_a_row > 1)?;
+        Some(last_reply.after(stream.interval.saturating_mul(in_a_row)))
+    };
+    members.iter().flat_map(streams).filter_map(newest).max()
 }
 
 fn streams(member: &Member) -> impl Iterator<Item = &StreamEvidence> {

@@ -132,9 +132,15 @@ impl Monitor {
 
     /// Incidents that turned out to be part of another one end with its verdict.
     fn tell_merged(&mut self, now: Mono) {
-        for mut part in std::mem::take(&mut self.cases.merged) {
+        for (mut part, verdict) in std::mem::take(&mut self.cases.merged) {
             if let Some(mut incident) = part.told.take() {
                 incident.last = part.last;
+                if let Some(verdict) = verdict {
+                    incident.verdict = verdict.code;
+                    incident.suspect = verdict.suspect;
+                    incident.ruled_out = verdict.ruled_out;
+                    incident.message = verdict.message;
+                }
                 self.tell_traces(&mut part, 1, now);
                 self.tell(News::Incident(Stage::Close, incident));
             }
@@ -147,7 +153,7 @@ impl Monitor {
             return;
         }
         let is_over = case.is_over(now);
-        if case.told.is_none() && now < case.tell_at && !is_over {
+        if !case.is_ripe(now) && !is_over {
             return;
         }
         if case.number == 0 {
