@@ -6,6 +6,7 @@ use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../schemas/pathjitter-1.schema.json");
 const REFERENCE: &str = include_str!("../docs/measuring.md");
+const EVENTS: &str = include_str!("../docs/events.md");
 
 fn schema() -> Value {
     serde_json::from_str(SCHEMA).expect("the schema is JSON")
@@ -47,6 +48,116 @@ fn all_properties(definition: &Value) -> BTreeSet<String> {
         found.extend(all_properties(&sub["items"]));
     }
     found
+}
+
+/// Where `docs/events.md` speaks of which definition of the schema, and of which parts of it.
+const SECTIONS: [(&str, &str, &[&str]); 12] = [
+    ("\n## Incidents", "incident", &["member", "suspect"]),
+    ("\n## Spikes", "spike", &[]),
+    ("\n## Level shifts", "level_shift", &[]),
+    ("\n## Degraded", "degraded", &[]),
+    ("\n## Jittery", "jittery", &[]),
+    ("\n## Own noise", "own_noise", &[]),
+    ("\n## The program itself", "notice", &[]),
+    ("\n## Names", "resolve", &[]),
+    ("\n## Window", "window", &[]),
+    ("\n## Probe", "probe", &[]),
+    ("\n## Trace", "trace", &["hop", "segment"]),
+    ("\n## Path changes", "path_change", &[]),
+];
+
+/// What stands between the headings of `section` and of the next one of its level.
+fn section<'a>(text: &'a str, section: &str) -> &'a str {
+    let (_, rest) = text
+        .split_once(&format!("{section}\n"))
+        .unwrap_or_else(|| panic!("no section {section:?}"));
+    rest.split("\n## ").next().unwrap_or(rest)
+}
+
+/// The fields that `docs/events.md` explains once for many events.
+fn explained_once(definition: &Value) -> BTreeSet<&'static str> {
+    let common = quoted(section(EVENTS, "\n## In every line"));
+    let of_series = quoted(section(EVENTS, "\n## In every line about one series"));
+    if definition["properties"].get("flow").is_some() {
+        common.union(&of_series).copied().collect()
+    } else {
+        common
+    }
+}
+
+#[test]
+fn every_event_has_its_fields_on_the_page_of_all_events() {
+    let schema = schema();
+    let mut definitions: BTreeSet<&str> = BTreeSet::new();
+    for (heading, name, parts) in SECTIONS {
+        let definition = &schema["$defs"][name];
+        let mut fields = all_properties(definition);
+        for part in parts {
+            fields.extend(all_properties(&schema["$defs"][part]));
+        }
+        let mut explained = quoted(section(EVENTS, heading));
+        explained.extend(explained_once(definition));
+        if name == "resolve" {
+            explained.extend(quoted(section(EVENTS, "\n## The program itself")));
+        }
+        let missing: Vec<_> = fields
+            .iter()
+            .filter(|field| !explained.contains(field.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "{heading:?}: {missing:?}");
+        definitions.insert(name);
+    }
+    let (page, events) = (
+        quoted(EVENTS),
+        schema["properties"]["event"]["enum"].as_array().unwrap(),
+    );
+    assert!(events.len() > 15, "{events:?}");
+    for event in events.iter().filter_map(Value::as_str) {
+        assert!(page.contains(event), "{event} is not on the page");
+    }
+    for rule in schema["allOf"].as_array().unwrap() {
+        let used = rule["then"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        assert!(definitions.contains(used), "{used} has no section");
+    }
+}
+
+#[test]
+fn every_word_that_a_field_may_hold_is_on_the_page_of_all_events() {
+    let schema = schema();
+    for (heading, name, _) in SECTIONS {
+        let explained = quoted(section(EVENTS, heading));
+        for (field, sub) in schema["$defs"][name]["properties"].as_object().unwrap() {
+            if ["event", "family", "proto"].contains(&field.as_str()) || name == "resolve" {
+                continue;
+            }
+            let words = sub["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let missing: Vec<_> = words.filter(|word| !explained.contains(word)).collect();
+            assert!(missing.is_empty(), "{heading:?}: {field}: {missing:?}");
+        }
+    }
+}
+
+#[test]
+fn the_page_of_all_events_explains_no_field_that_does_not_exist() {
+    let schema = schema();
+    for (heading, name, parts) in SECTIONS {
+        let mut known = all_properties(&schema["$defs"][name]);
+        for part in parts {
+            known.extend(all_properties(&schema["$defs"][part]));
+        }
+        let verdicts = schema["$defs"][name]["properties"]["verdict"]["enum"].as_array();
+        known.extend(
+            verdicts
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned),
+        );
+        let explained = first_cells(EVENTS, &format!("{heading}\n"));
+        assert!(explained.len() > 1, "{heading:?} explains only {explained:?}");
+        let unknown: Vec<_> = explained.iter().filter(|word| !known.contains(**word)).collect();
+        assert!(unknown.is_empty(), "{heading:?}: {unknown:?}");
+    }
 }
 
 #[test]

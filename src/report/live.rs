@@ -5,6 +5,10 @@
 //! beginning of the frame out of reach of the next one.
 
 mod paths;
+mod run;
+mod spark;
+
+pub use self::run::{RunFrame, RunRow, RunState};
 
 use std::time::Duration;
 
@@ -13,6 +17,7 @@ use crossterm::cursor::MoveToPreviousLine;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 
 use super::grid::{Grid, count_targets, in_reading_order};
+use super::run_text::lasted;
 use super::style::Style;
 use super::text::prefix;
 use super::trace::{TraceReport, TraceTextOptions};
@@ -92,6 +97,20 @@ pub fn trace_frame(
     redrawn(&paths::lines(reports, screen, style, options), usable, previous_height)
 }
 
+/// Draws the state of a service over the frame before, which was `previous_height` lines high (0 for the first).
+///
+/// All series stand in reading order while they fit beside the open incidents. On a terminal too small for that, the worst come first and the
+/// rest is counted.
+#[must_use]
+pub fn run_frame(frame: &RunFrame<'_>, screen: Screen, previous_height: u16, style: Style) -> Frame {
+    let usable = screen.lines.saturating_sub(1);
+    let screen = Screen {
+        lines: usable,
+        ..screen
+    };
+    redrawn(&run::lines(frame, screen, style), usable, previous_height)
+}
+
 /// `lines` over the frame before, on a terminal of which `usable` lines may be filled.
 fn redrawn(lines: &[String], usable: u16, previous_height: u16) -> Frame {
     let mut text = String::new();
@@ -124,7 +143,9 @@ fn lines(reports: &[WindowReport<'_>], progress: &Progress, screen: Screen, styl
     let budget = usize::from(screen.lines);
     let cells = usize::from(screen.columns);
     let fit = |text: String| prefix(&text, cells).to_owned();
-    let status = fit(status(reports, progress));
+    let targets = count_targets(reports.iter().map(|report| report.series));
+    let noise = reports.iter().any(WindowReport::self_noise);
+    let status = fit(status(progress, targets, noise));
     let Some(room) = budget
         .checked_sub(HEADING_AND_STATUS)
         .filter(|room| *room > 0 && !reports.is_empty())
@@ -151,23 +172,25 @@ fn lines(reports: &[WindowReport<'_>], progress: &Progress, screen: Screen, styl
 /// The heading and the progress line.
 const HEADING_AND_STATUS: usize = 2;
 
-fn status(reports: &[WindowReport<'_>], progress: &Progress) -> String {
+fn status(progress: &Progress, targets: usize, self_noise: bool) -> String {
     let of = progress
         .expected
         .map_or_else(String::new, |expected| format!(" of {expected}"));
-    let targets = count_targets(reports.iter().map(|report| report.series));
     let plural = if targets == 1 { "" } else { "s" };
-    let seconds = progress.elapsed.as_secs_f64();
-    let noise = if reports.iter().any(WindowReport::self_noise) {
-        "   * disturbed by this host"
+    let elapsed = if progress.elapsed < COARSE {
+        format!("{:.1} s", progress.elapsed.as_secs_f64())
     } else {
-        ""
+        lasted(progress.elapsed)
     };
+    let noise = if self_noise { "   * disturbed by this host" } else { "" };
     format!(
-        "{}{of} probes sent to {targets} target{plural} in {seconds:.1} s{noise}",
+        "{}{of} probes sent to {targets} target{plural} in {elapsed}{noise}",
         progress.sent
     )
 }
+
+/// From here on nobody looks at tenths of seconds.
+const COARSE: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
 mod tests;
