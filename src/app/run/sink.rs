@@ -206,6 +206,9 @@ impl Sink for RunSink {
         self.ids.insert(entry.key(), id);
         if let Some(place) = self.members.get_mut(id.index()) {
             let known = Arc::new(known);
+            if purpose == Purpose::Backend {
+                self.outbox.put(Worth::Word, Job::Admitted(Arc::clone(&known)));
+            }
             *place = Some(Member { known, purpose });
         }
         // The kernel gives the SYNs of a connection attempt no TTL of ours: such a path can't be traced.
