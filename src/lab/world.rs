@@ -159,9 +159,9 @@ impl World {
     /// As [`run_until`](Self::run_until), with a driver that launches probes of series whose pace has a count of 0, and is told what
     /// becomes of them. It may change between two calls.
     pub fn run_until_with(&mut self, end: Mono, driver: &mut dyn Driver) {
-        if let Some(launch_at) = driver.next_launch() {
-            let launch_at = launch_at.max(self.now);
-            self.wake = Some(self.wake.map_or(launch_at, |wake| wake.min(launch_at)));
+        if let Some(asked) = driver.next_launch().into_iter().chain(driver.next_deadline()).min() {
+            let asked = asked.max(self.now);
+            self.wake = Some(self.wake.map_or(asked, |wake| wake.min(asked)));
         }
         while let Some(next) = self.next_moment().filter(|&at| at < end) {
             self.now = self.now.max(next);
@@ -176,6 +176,11 @@ impl World {
     /// Lets so much time pass: see [`run_until`](Self::run_until).
     pub fn run_for(&mut self, duration: Duration, observer: impl FnMut(&Event, Option<Rtt>)) {
         self.run_until(self.now.after(duration), observer);
+    }
+
+    /// Probes a series no more; its probes under way are still judged.
+    pub fn retire(&mut self, series: SeriesId) {
+        self.prober.retire(series);
     }
 
     /// Plans no further probes; those under way are still awaited.

@@ -112,8 +112,10 @@ impl<S: Sink> Native<S> {
         let mut readiness = Readiness::Unknown;
         while self.handle_commands() == Course::GoOn && !self.is_over() {
             let turn = self.read_clock();
-            let timeout_due = self.prober.next_timeout().is_some_and(|at| at <= turn.mono);
-            if timeout_due {
+            let is_due = |at: Option<Mono>| at.is_some_and(|at| at <= turn.mono);
+            let timeout_due = is_due(self.prober.next_timeout());
+            let sink_due = is_due(self.sink.next_deadline());
+            if timeout_due || sink_due {
                 self.receive_all(ALL_ROUNDS);
                 self.time_out(turn.mono);
             } else if readiness != Readiness::TimerOnly {
@@ -123,6 +125,14 @@ impl<S: Sink> Native<S> {
                 self.note_drops(turn.mono);
             }
             self.rest(turn.mono);
+            if sink_due {
+                self.tell();
+                if let Some(moment) = self.sink.settles_before(turn.mono) {
+                    self.prober.settle_before(moment);
+                    self.tell();
+                }
+                self.sink.handle_deadline(turn);
+            }
             self.send_due();
             self.tell();
             readiness = self.wait().map_err(RunError::Wait)?;
@@ -177,7 +187,7 @@ impl<S: Sink> Native<S> {
                     self.refused.extend(refused);
                 }
                 Command::Admit(series) => series.iter().for_each(|(series, pace)| self.admit(series, *pace)),
-                Command::Retire(_) => {}
+                Command::Retire(series) => series.into_iter().for_each(|id| self.prober.retire(id)),
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
                     self.sealed = true;

@@ -190,7 +190,7 @@ impl<S: Sink> Portable<S> {
                     // The event loop has to see a new socket once before anything can be sent on it.
                     tokio::task::yield_now().await;
                 }
-                Command::Retire(_) => {}
+                Command::Retire(series) => series.into_iter().for_each(|id| self.prober.retire(id)),
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
                     self.sealed = true;

@@ -59,7 +59,7 @@ impl Prober {
         let progress = self
             .series
             .get(series.index())
-            .filter(|progress| progress.is_launched())?;
+            .filter(|progress| progress.is_launched() && !progress.retired)?;
         let occupant = progress.ring.occupant(progress.next_seq).map(|oldest| oldest.state);
         if occupant.is_some_and(State::is_in_flight) {
             return None;
@@ -140,6 +140,9 @@ impl Prober {
             let slot = self
                 .schedule
                 .poll(now, |id| series[id.index()].admission.pace.interval)?;
+            if self.series[slot.series.index()].retired {
+                continue;
+            }
             match self.series[slot.series.index()].admission.proto {
                 Proto::Icmp | Proto::Udp => return Some(slot),
                 Proto::Tcp if self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) => return Some(slot),
@@ -170,6 +173,16 @@ impl Prober {
         entry.state = State::Done(Fate::NotSent);
         self.emit(due.series, due.seq, sent_at, What::SendFailed(error));
         self.leave_flight(due.series, sent_at);
+    }
+
+    /// Plans no further probes of a series; those under way are still judged, and then it is forgotten but for its number.
+    pub fn retire(&mut self, series: SeriesId) {
+        if let Some(progress) = self.series.get_mut(series.index()) {
+            progress.retired = true;
+            progress.parked = false;
+            self.syn_backlog.retain(|slot| slot.series != series);
+            self.forget_retired(series);
+        }
     }
 
     /// Plans no further probes; those under way are still awaited.

@@ -1,7 +1,7 @@
 //! The end of a probe: its timeout, and its fate in order of sending.
 
 use super::{Prober, is_waiting};
-use crate::engine::ring::{Entry, State};
+use crate::engine::ring::{Entry, Ring, State};
 use crate::outcome::{Fate, Proto, Unjudged, What};
 use crate::units::{Mono, ProbeSeq, SeriesId};
 
@@ -69,6 +69,35 @@ impl Prober {
             self.schedule.push(now, id);
         }
         self.settle(id);
+        self.forget_retired(id);
+    }
+
+    /// Gives back the memory of a series that was retired, once nothing of it is under way.
+    pub(super) fn forget_retired(&mut self, id: SeriesId) {
+        let progress = &self.series[id.index()];
+        if progress.retired && progress.in_flight == 0 {
+            self.settle_through(id, progress.next_seq);
+            self.series[id.index()].ring = Ring::new(1);
+        }
+    }
+
+    /// Settles what was sent before this moment and has timed out: an answer to it would come after the end of its window.
+    pub fn settle_before(&mut self, moment: Mono) {
+        for index in 0..self.series.len() {
+            let id = SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX));
+            while let Some(entry) = self.series[index]
+                .next_to_settle()
+                .filter(|entry| entry.sent_at < moment)
+            {
+                let fate = match entry.state {
+                    State::Done(fate) => fate,
+                    State::Overdue { .. } => Fate::Lost,
+                    State::Sending | State::Waiting { .. } => break,
+                };
+                self.settle_one(id, entry, fate);
+            }
+            self.settle(id);
+        }
     }
 
     /// Settles, in order of sending, all probes of a series whose fate is known.

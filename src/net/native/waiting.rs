@@ -48,10 +48,14 @@ impl<S: Sink> Native<S> {
 
     /// When to wake up without being woken.
     fn next_wake(&mut self, now: Mono) -> Option<Mono> {
-        let deadline = [self.prober.next_deadline(), self.next_launch()]
-            .into_iter()
-            .flatten()
-            .min();
+        let deadline = [
+            self.prober.next_deadline(),
+            self.next_launch(),
+            self.sink.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         if self.slot.is_zero() {
             return deadline;
         }
