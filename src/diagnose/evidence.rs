@@ -27,6 +27,8 @@ pub struct Evidence {
     pub blames: Vec<Blame>,
     /// What this host did meanwhile.
     pub own: OwnEvidence,
+    /// The probability that chance alone does this, where independence could be tested.
+    pub chance: Option<f64>,
 }
 
 /// What this host did during an anomaly.
@@ -38,8 +40,13 @@ pub struct OwnEvidence {
     pub longest: Duration,
     /// Probes of the loopback control that spiked, and all of them.
     pub loopback: (u64, u64),
-    /// Of the probes that spiked: the share whose delay arose between the kernel and us.
+    /// Probes of any series whose RTT spiked, the newest of them.
+    pub spikes: u64,
+    /// The share of them that this host explains: sent or received while it stood still, or delayed between the kernel and us for half of
+    /// their RTT or more.
     pub own_delay_ratio: f64,
+    /// Probes that this host could not send, or whose answers it could not see or time: full queues, clock steps.
+    pub faults: u64,
     /// Probes of the gateway control that were hit, and all of them; `None` without such a control.
     pub gateway: Option<(u64, u64)>,
 }
@@ -93,9 +100,11 @@ pub struct StreamEvidence {
     pub lost: u64,
     /// Replies above the threshold.
     pub slow: u64,
-    /// RST in answer to a SYN, or ICMP echo refused by nobody: always 0 for echoes.
+    /// RST in answer to a SYN, or after it: always 0 for echoes.
     pub refused: u64,
-    /// ICMP errors, by who sent them and what they say: at most 8 kinds.
+    /// ICMP errors.
+    pub unreachable: u64,
+    /// The newest 32 of these errors, by who sent them and what they say: at most 8 kinds, the most frequent first.
     pub errors: Vec<(Unreachable, u64)>,
     /// The longest RTT.
     pub peak: Option<Rtt>,
@@ -109,7 +118,7 @@ pub struct StreamEvidence {
     pub refused_in_a_row: u64,
     /// The longest run of refusals, and when it began and ended; the end is `None` while it lasts.
     pub refusal_run: Option<(u64, Mono, Option<Mono>)>,
-    /// The share of losses that is usual for it, from 24 hours or what there is.
+    /// The share of losses that is usual for it, from 24 hours outside trouble or what there is.
     pub usual_loss: f64,
     /// The share of spikes that is usual for it.
     pub usual_slow: f64,

@@ -1,11 +1,36 @@
 //! All of it together.
+//!
+//! A turn is: [`handle_event`](Monitor::handle_event) for all that happened, [`handle_deadline`](Monitor::handle_deadline) with a moment before
+//! which all of it was handled, [`poll`](Monitor::poll) until there is nothing more to say. An event costs what the detector and the judges
+//! of `correlate` take for it. Incidents are looked at only at deadlines, each at most every two seconds.
+//!
+//! | what | where |
+//! |---|---|
+//! | which series probes or traces which backend | `table` |
+//! | what traces know, and whose are to hurry | `tracing` |
+//! | which anomaly belongs to which incident | `cases` |
+//! | one incident, and when its verdict changes | `case` |
+//! | the evidence | `judging` |
+//! | what is told, and when | `telling` |
 
+mod case;
+mod cases;
+mod judging;
+mod table;
+mod telling;
+mod tracing;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Incident, Stage, Stall};
-use crate::correlate::{CoincidenceOptions, TroubleOptions};
-use crate::detect::{Cause, Kind, Level, Saved, SpikeEnd};
+use self::case::Judge;
+use self::cases::Cases;
+use self::table::{Part, Table};
+use self::tracing::Tracing;
+use super::{History, Incident, OwnNoise, Stage, Stall};
+use crate::correlate::{Change, CoincidenceOptions, Coincidences, Stream, TroubleOptions, Troubles};
+use crate::detect::{Cause, Detector, Kind, Level, Saved, SpikeEnd, Watch};
 use crate::engine::{Launch, Launcher};
 use crate::outcome::{Event, StampSource};
 use crate::series::Series;
@@ -128,75 +153,235 @@ pub struct SpikeNews {
 /// Watches a whole run.
 #[derive(Debug)]
 pub struct Monitor {
-    options: MonitorOptions,
+    table: Table,
+    detector: Detector,
+    coincidences: Coincidences,
+    troubles: Troubles,
+    history: History,
+    own: OwnNoise,
+    tracing: Tracing,
+    cases: Cases,
+    news: VecDeque<News>,
+    /// When to look after what has no deadline of its own; `None` before there is a series.
+    tick: Option<Mono>,
 }
 
 impl Monitor {
     /// A monitor of nothing yet; `seed` orders traces.
     #[must_use]
-    pub fn new(options: MonitorOptions, _seed: u64) -> Self {
-        Self { options }
+    pub fn new(options: MonitorOptions, seed: u64) -> Self {
+        Self {
+            table: Table::default(),
+            detector: Detector::new(),
+            coincidences: Coincidences::new(options.coincidences),
+            troubles: Troubles::new(options.troubles),
+            history: History::default(),
+            own: OwnNoise::new(options.slot),
+            tracing: Tracing::new(options.sweep, seed),
+            cases: Cases::default(),
+            news: VecDeque::new(),
+            tick: None,
+        }
     }
 
     /// Watches a series from now on. Series of the same target name and address are one backend.
-    pub fn admit(&mut self, _now: Mono, _id: SeriesId, _series: &Series, _role: Role, _watched: Watched) {}
+    pub fn admit(&mut self, now: Mono, id: SeriesId, series: &Series, role: Role, watched: Watched) {
+        let Watched {
+            interval,
+            timeout,
+            stamp,
+        } = watched;
+        self.tick.get_or_insert(now);
+        let part = self.table.admit(id, series, &role);
+        let proto = series.endpoint.proto();
+        match part {
+            Part::Traces(target) => return self.tracing.admit(now, id, series, target),
+            Part::Probes(target) => {
+                let stream = Stream {
+                    target,
+                    proto,
+                    interval,
+                    timeout,
+                };
+                self.coincidences.admit(id, stream);
+                self.troubles.admit(id, stream, now);
+                self.history.admit(id, proto, interval);
+            }
+            Part::Control if role == Role::Loopback => self.own.set_loopback(id),
+            Part::Control => self.own.set_gateway(id),
+        }
+        let watch = Watch {
+            interval,
+            timeout,
+            stamp,
+        };
+        self.detector.admit(id, watch);
+    }
 
     /// Gives a series that was just admitted the past that was saved of it.
-    pub fn restore(&mut self, _id: SeriesId, _saved: &Saved, _now: Mono) {}
+    pub fn restore(&mut self, id: SeriesId, saved: &Saved, now: Mono) {
+        self.detector.restore(id, saved, now);
+    }
 
     /// The past of a series, to be kept over a restart.
     #[must_use]
-    pub fn save(&self, _id: SeriesId) -> Option<Saved> {
-        None
+    pub fn save(&self, id: SeriesId) -> Option<Saved> {
+        self.detector.save(id)
     }
 
     /// Watches a series no more.
-    pub fn remove(&mut self, _id: SeriesId, _now: Mono) {}
+    pub fn remove(&mut self, id: SeriesId, now: Mono) {
+        match self.table.part(id) {
+            None => return,
+            Some(Part::Traces(_)) => self.tracing.remove(id),
+            Some(Part::Probes(_) | Part::Control) => {
+                self.detector.remove(id);
+                self.take_findings();
+                self.coincidences.remove(id);
+                self.troubles.remove(id);
+                self.history.remove(id);
+                self.take_changes(now);
+            }
+        }
+        self.table.remove(id);
+    }
 
     /// Takes what happened to a probe, of any series.
-    pub fn handle_event(&mut self, _event: &Event) {}
+    pub fn handle_event(&mut self, event: &Event) {
+        match self.table.part(event.series) {
+            None => {}
+            Some(Part::Traces(_)) => self.tracing.handle_event(event),
+            Some(part) => {
+                if matches!(part, Part::Probes(_)) {
+                    self.history.handle_event(event);
+                    self.coincidences.handle_event(event);
+                    self.troubles.handle_event(event);
+                }
+                self.own.handle_event(event);
+                self.detector.handle_event(event);
+                self.take_findings();
+            }
+        }
+    }
 
     /// When [`handle_deadline`](Self::handle_deadline) has something to do.
     pub fn next_deadline(&mut self) -> Option<Mono> {
-        None
+        let judges = [
+            self.detector.next_deadline(),
+            self.coincidences.next_deadline(),
+            self.troubles.next_deadline(),
+            self.cases.next_deadline(),
+            self.tick,
+        ];
+        judges.into_iter().flatten().min()
     }
 
     /// Judges what is due at `now`: all that arrived before must have been handed over.
-    pub fn handle_deadline(&mut self, _now: Mono) {}
+    pub fn handle_deadline(&mut self, now: Mono) {
+        self.discount_stalls(now);
+        for (group, members) in self.table.take_changed_groups() {
+            self.coincidences.set_group(group, &members);
+        }
+        self.detector.handle_deadline(now);
+        self.take_findings();
+        self.coincidences.handle_deadline(now);
+        self.troubles.handle_deadline(now);
+        self.take_changes(now);
+        if self.tick.is_some_and(|tick| tick <= now) {
+            self.tick = Some(now.after(TICK));
+            let everybody = self.table.backends().map(|(target, _)| target);
+            self.cases.set_own_trouble(self.own.trouble(now), everybody, now);
+        }
+        self.take_traces(now);
+        self.look_after_cases(now);
+    }
 
     /// Ends all: open episodes and incidents are closed.
-    pub fn close(&mut self, _now: Mono) {}
+    pub fn close(&mut self, now: Mono) {
+        self.handle_deadline(now);
+        self.close_cases(now);
+    }
 
     /// The next thing to say.
     pub fn poll(&mut self) -> Option<News> {
-        let _ = self.options;
-        None
+        self.news.pop_front()
     }
 
     /// Incidents that are open, oldest first.
     pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
-        std::iter::empty()
+        self.cases.open.iter().filter_map(|case| case.told.as_deref())
     }
 
     /// Baseline and threshold of a series.
     #[must_use]
-    pub fn level(&self, _id: SeriesId) -> Option<Level> {
-        None
+    pub fn level(&self, id: SeriesId) -> Option<Level> {
+        self.detector.level(id)
+    }
+
+    /// What was measured while this host stood still is nobody else's fault.
+    fn discount_stalls(&mut self, now: Mono) {
+        for stall in self.own.take_stalls(now) {
+            self.coincidences.discount(stall.from, stall.to);
+            self.troubles.discount(stall.from, stall.to);
+            self.tell(News::OwnNoise(stall));
+        }
+    }
+
+    fn take_findings(&mut self) {
+        while let Some(finding) = self.detector.poll() {
+            self.own.handle_finding(&finding);
+            if let Some(Part::Probes(_)) = self.table.part(finding.series) {
+                let level = self.detector.level(finding.series);
+                self.coincidences.handle_finding(&finding, level);
+                self.troubles.handle_finding(&finding);
+                self.history.handle_finding(&finding);
+                self.tell_finding(&finding, level);
+            }
+        }
+    }
+
+    fn take_changes(&mut self, now: Mono) {
+        while let Some(change) = self.coincidences.poll() {
+            self.take_change(Judge::Coincidences, &change, now);
+        }
+        while let Some(change) = self.troubles.poll() {
+            self.take_change(Judge::Troubles, &change, now);
+        }
+    }
+
+    fn take_change(&mut self, judge: Judge, change: &Change, now: Mono) {
+        match change {
+            Change::Suspected(suspicion) => {
+                for series in &suspicion.series {
+                    self.detector.exclude(*series, suspicion.from, suspicion.to);
+                }
+            }
+            Change::Opened(anomaly) => self.cases.open(judge, anomaly, now),
+            Change::Updated(anomaly) => self.cases.update(judge, anomaly, now),
+            Change::Closed(anomaly) => self.cases.close(judge, anomaly, now),
+        }
     }
 }
 
 impl Launcher for Monitor {
     fn next_launch(&self) -> Option<Mono> {
-        None
+        self.tracing.sweeper()?.next_launch()
     }
 
-    fn poll_launch(&mut self, _now: Mono) -> Option<Launch> {
-        None
+    fn poll_launch(&mut self, now: Mono) -> Option<Launch> {
+        self.tracing.sweeper_mut()?.poll_launch(now)
     }
 
-    fn launched(&mut self, _launch: Launch, _seq: Option<ProbeSeq>, _now: Mono) {}
+    fn launched(&mut self, launch: Launch, seq: Option<ProbeSeq>, now: Mono) {
+        if let Some(sweeper) = self.tracing.sweeper_mut() {
+            sweeper.launched(launch, seq, now);
+        }
+    }
 
     fn is_done(&self) -> bool {
-        true
+        self.tracing.sweeper().is_none_or(Launcher::is_done)
     }
 }
+
+/// Stalls and traces that are a second old are news.
+const TICK: Duration = Duration::from_secs(1);

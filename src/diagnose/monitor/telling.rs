@@ -1,0 +1,212 @@
+//! What is told, and when.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::case::Case;
+use super::judging::Records;
+use super::tracing::Traced;
+use super::{Monitor, News, SpikeNews};
+use crate::detect::{Finding, Found, Level};
+use crate::diagnose::Stage;
+use crate::units::{Mono, SeriesId};
+
+impl Monitor {
+    /// Tells what stands out in one series. Spikes that are its habit are no news.
+    pub(super) fn tell_finding(&mut self, finding: &Finding, level: Option<Level>) {
+        let Finding { series, at, found } = *finding;
+        let Some(entry) = self.table.entry_mut(series) else {
+            return;
+        };
+        let news = match found {
+            Found::SpikeStart(start) if start.jittery => return,
+            Found::SpikeStart(start) => {
+                entry.told.push(start.kind);
+                News::SpikeStart(SpikeNews {
+                    series,
+                    at,
+                    kind: start.kind,
+                    level: start.level,
+                })
+            }
+            Found::SpikeEnd(end) => {
+                let before = entry.told.len();
+                entry.told.retain(|kind| *kind != end.kind);
+                if entry.told.len() == before {
+                    return;
+                }
+                let kind = end.kind;
+                News::SpikeEnd(
+                    SpikeNews {
+                        series,
+                        at,
+                        kind,
+                        level,
+                    },
+                    end,
+                )
+            }
+            Found::LevelShift { from, to } => News::LevelShift { series, at, from, to },
+            Found::Degraded(cause) => News::Degraded { series, at, cause },
+            Found::Recovered => News::Recovered { series, at },
+            Found::Jittery { ratio } => News::Jittery { series, at, ratio },
+            Found::Overdue(_) | Found::Withdrawn(_) | Found::Spiked(..) => return,
+        };
+        self.tell(news);
+    }
+
+    /// Says something, unless nobody listens: incidents are said in any case.
+    pub(super) fn tell(&mut self, news: News) {
+        if self.news.len() < MAX_NEWS || matches!(news, News::Incident(..)) {
+            self.news.push_back(news);
+        }
+    }
+
+    /// Takes what traces found: incidents of these backends are judged again.
+    pub(super) fn take_traces(&mut self, now: Mono) {
+        while let Some(traced) = self.tracing.poll() {
+            let target = match traced {
+                Traced::Round(target) => target,
+                Traced::Changed(target, change) => {
+                    self.tell(News::PathChanged(change));
+                    target
+                }
+            };
+            for case in self
+                .cases
+                .open
+                .iter_mut()
+                .filter(|case| case.traced.contains_key(&target))
+            {
+                case.judge_at = case.judge_at.min(now.after(SOON));
+            }
+        }
+    }
+
+    /// Judges incidents that are due, and tells what is new of them.
+    pub(super) fn look_after_cases(&mut self, now: Mono) {
+        if self.cases.next_deadline().is_none_or(|due| due > now) {
+            return;
+        }
+        self.judge_due(now);
+        self.cases.merge_same(now);
+        self.tell_merged(now);
+        let mut open = std::mem::take(&mut self.cases.open);
+        for case in &mut open {
+            self.tell_case(case, now);
+        }
+        open.retain(|case| !case.is_over(now));
+        self.cases.open = open;
+        self.hurry();
+    }
+
+    /// Ends all incidents.
+    pub(super) fn close_cases(&mut self, now: Mono) {
+        let mut open = std::mem::take(&mut self.cases.open);
+        for case in &mut open {
+            let records = self.records();
+            case.judge(&records, now);
+            case.give_up(now);
+            self.tell_case(case, now);
+        }
+    }
+
+    const fn records(&self) -> Records<'_> {
+        Records {
+            table: &self.table,
+            detector: &self.detector,
+            history: &self.history,
+            own: &self.own,
+            tracing: &self.tracing,
+        }
+    }
+
+    fn judge_due(&mut self, now: Mono) {
+        let mut open = std::mem::take(&mut self.cases.open);
+        let records = self.records();
+        for case in open.iter_mut().filter(|case| case.next_deadline() <= now) {
+            case.judge(&records, now);
+        }
+        self.cases.open = open;
+    }
+
+    /// Incidents that turned out to be part of another one end with its verdict.
+    fn tell_merged(&mut self, now: Mono) {
+        for mut part in std::mem::take(&mut self.cases.merged) {
+            if let Some(mut incident) = part.told.take() {
+                incident.last = part.last;
+                self.tell_traces(&mut part, 1, now);
+                self.tell(News::Incident(Stage::Close, incident));
+            }
+        }
+    }
+
+    fn tell_case(&mut self, case: &mut Case, now: Mono) {
+        if case.judge_at <= now {
+            // It has grown since.
+            return;
+        }
+        let is_over = case.is_over(now);
+        if case.told.is_none() && now < case.tell_at && !is_over {
+            return;
+        }
+        if case.number == 0 {
+            case.number = self.cases.next_number();
+        }
+        let Some(incident) = self.records().incident(case).map(Box::new) else {
+            return;
+        };
+        let stage = if case.told.is_none() {
+            Stage::Open
+        } else {
+            Stage::Update
+        };
+        if case.differs_from_told(&incident) {
+            self.tell(News::Incident(stage, incident.clone()));
+            case.told = Some(incident.clone());
+        }
+        self.tell_traces(case, if is_over { 1 } else { ROUNDS }, now);
+        if is_over {
+            self.tell(News::Incident(Stage::Close, incident));
+        }
+    }
+
+    /// Tells traces of an incident's members that have so many more rounds than when it began, once each.
+    fn tell_traces(&mut self, case: &mut Case, rounds: u64, now: Mono) {
+        for (target, before) in &case.traced {
+            let is_ripe = self.tracing.cycles(*target) >= before + rounds;
+            let series = self.table.backend(*target).and_then(|backend| backend.path);
+            let Some(series) = series.filter(|_| is_ripe && !case.trace_told.contains(target)) else {
+                continue;
+            };
+            case.trace_told.insert(*target);
+            if let Some(report) = self.tracing.report(series).map(Box::new) {
+                self.tell(News::Traced {
+                    series,
+                    at: now,
+                    report,
+                });
+            }
+        }
+    }
+
+    /// Traces of open incidents hurry, and no others.
+    fn hurry(&mut self) {
+        let targets = self.cases.open.iter().flat_map(|case| case.traced.keys());
+        let paths = targets.filter_map(|target| self.table.backend(*target)?.path);
+        let wanted: BTreeSet<SeriesId> = paths.take(MAX_HURRIED).collect();
+        self.tracing.hurry_only(wanted);
+    }
+}
+
+/// So many rounds of a trace tell who is on the way, and what is gross.
+const ROUNDS: u64 = 10;
+
+/// Routers have a budget; with more traces in a hurry none is fast.
+const MAX_HURRIED: usize = 64;
+
+/// Judged as soon as other news of the same moment are in.
+const SOON: Duration = Duration::from_millis(100);
+
+/// More than a run says between two looks of whoever writes it.
+const MAX_NEWS: usize = 1 << 16;
