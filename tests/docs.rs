@@ -122,6 +122,19 @@ fn every_event_has_its_fields_on_the_page_of_all_events() {
 }
 
 #[test]
+fn the_example_of_an_incident_is_one() {
+    let example = EVENTS
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let line: Value = serde_json::from_str(example.expect("an example")).expect("JSON");
+    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(line["event"], "incident_open");
+}
+
+#[test]
 fn every_word_that_a_field_may_hold_is_on_the_page_of_all_events() {
     let schema = schema();
     for (heading, name, _) in SECTIONS {

@@ -190,7 +190,7 @@ fn status(progress: &Progress, targets: usize, self_noise: bool) -> String {
 }
 
 /// From here on nobody looks at tenths of seconds.
-const COARSE: Duration = Duration::from_secs(120);
+const COARSE: Duration = Duration::from_mins(2);
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! Writers: figures and events in, bytes out.
 //!
 //! Nothing here measures, decides or reads a clock. Machine output is NDJSON of one versioned schema ([`JsonLines`]); people read live
-//! lines and summaries ([`PingText`]), one table of many targets ([`table()`]), the hops of paths ([`trace_text`]), or these tables
-//! redrawn in place ([`live`]).
+//! lines and summaries ([`PingText`]), one table of many targets ([`table()`]), the hops of paths ([`trace_text`]), what a service has to
+//! say ([`RunText`]), or its state and these tables redrawn in place ([`live`]).
 //! All of it reaches the outside through [`Output`], which writes whole lines and ends quietly when its reader leaves.
 //!
 //! Names come from users and from DNS, so every writer for people passes them through [`clean`] first; NDJSON escapes what a

@@ -72,7 +72,7 @@ proptest! {
         let strings = |field: &serde_json::Value| -> Vec<String> {
             field.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
         };
-        let healthy: Vec<_> = incident.healthy.iter().map(|name| name.to_string()).collect();
+        let healthy: Vec<_> = incident.healthy.iter().map(ToString::to_string).collect();
         prop_assert_eq!(strings(&line["healthy"]), healthy);
         // The oracle looks for each name among all before it.
         let mut targets: Vec<String> = Vec::new();

@@ -71,7 +71,7 @@ fn shown(watched: &[Watched], incidents: &[Incident], screen: Screen, style: Sty
         progress: Progress {
             sent: 480,
             expected: None,
-            elapsed: Duration::from_secs(300),
+            elapsed: Duration::from_mins(5),
         },
         now: Mono::from_nanos(1_042_000_000_000),
     };
