@@ -129,14 +129,13 @@ impl Stream {
         match event.what {
             What::Sent { .. } => self.handle_sent(event),
             What::Answered(answered) => self.handle_answer(event, &answered),
-            What::TimedOut => self.resolve(event, Outcome::Lost),
+            What::TimedOut | What::Settled(Fate::Late | Fate::Lost) => self.resolve(event, Outcome::Lost),
             What::Settled(Fate::NotSent | Fate::Unjudged(_)) => {
                 if self.order.resolve(event.seq, Outcome::Unknown) {
                     self.cells
                         .change(at, at, |cell| cell.sent = cell.sent.saturating_sub(1));
                 }
             }
-            What::Settled(Fate::Late | Fate::Lost) => self.resolve(event, Outcome::Lost),
             What::Settled(Fate::Received(_) | Fate::Rejected)
             | What::SendFailed(_)
             | What::Duplicate

@@ -1,0 +1,338 @@
+//! Words for people who never read how any of this works.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::case::{Case, Ruling, Seen};
+use super::look::{Look, State};
+use super::place::Place;
+use super::share::{FEW, Share};
+use crate::diagnose::{Suspect, VerdictCode};
+use crate::localize::Part;
+use crate::units::Rtt;
+
+/// The sentence for a ticket: what, who, how sure, what it is not, what to do.
+pub(super) fn sentence(case: &Case<'_>, ruling: &Ruling, ruled_out: &[String]) -> String {
+    let names: Vec<&str> = case.evidence.members.iter().map(|member| &*member.name).collect();
+    let who = if names.is_empty() {
+        "no backend".to_owned()
+    } else {
+        list(&names)
+    };
+    let sure = sure(case, ruling);
+    let not = if ruled_out.is_empty() {
+        String::new()
+    } else {
+        format!("; it is not {}", ruled_out.join(", nor "))
+    };
+    let sentence = format!(
+        "{}: {who} {}{sure}{not}; next: {}.",
+        title(ruling.code),
+        ruling.what,
+        ruling.next
+    );
+    // Names are the user's, and a ticket has one line.
+    sentence.replace(|c: char| c.is_control(), " ")
+}
+
+/// What was ruled out, and why.
+pub(super) fn ruled_out(case: &Case<'_>, ruling: &Ruling) -> Vec<String> {
+    let own = &case.evidence.own;
+    let mut all = Vec::new();
+    if ruling.code == VerdictCode::ProberHost {
+        return all;
+    }
+    match own.loopback {
+        (0, probes) if probes >= FEW => all.push(format!("this host (its loopback control: 0 of {probes} slow)")),
+        _ if own.stalls == 0 && own.own_delay_ratio == 0.0 => all.push("this host (it sent and read in time)".into()),
+        _ => {}
+    }
+    if let Some((0, probes)) = own.gateway
+        && probes >= FEW
+        && ruling.code != VerdictCode::FirstHop
+    {
+        all.push(format!("the first hop (gateway control: 0 of {probes} hit)"));
+    }
+    if let Some(suspect) = &ruling.suspect
+        && let Some(cleared @ 1..) = suspect.from_ttl
+        && !suspect.cleared_by.is_empty()
+    {
+        let hops = if cleared == 1 {
+            "hop 1".to_owned()
+        } else {
+            format!("hops 1 to {cleared}")
+        };
+        let users: Vec<&str> = suspect.cleared_by.iter().map(|name| &**name).collect();
+        let verb = if users.len() == 1 { "uses" } else { "use" };
+        let what = if cleared == 1 { "it" } else { "them" };
+        all.push(format!("{hops} ({} {verb} {what} and suffered nothing)", list(&users)));
+    }
+    if is_about_the_service(ruling.code)
+        && let pings = case.icmp()
+        && pings.all >= FEW
+        && case.members.iter().all(|seen| seen.icmp.state == State::Well)
+    {
+        all.push(format!(
+            "the way to it (pings: {} of {} lost or slow)",
+            pings.bad, pings.all
+        ));
+    }
+    all
+}
+
+const fn is_about_the_service(code: VerdictCode) -> bool {
+    matches!(
+        code,
+        VerdictCode::Restart
+            | VerdictCode::NotListening
+            | VerdictCode::SynRateLimited
+            | VerdictCode::PortDropped
+            | VerdictCode::ListenOverflow
+            | VerdictCode::TcpPath
+            | VerdictCode::FirewallReject
+    )
+}
+
+/// How sure it is.
+fn sure(case: &Case<'_>, ruling: &Ruling) -> String {
+    let mut words = String::new();
+    if let Some(chance) = case.evidence.chance.filter(|chance| chance.is_finite()) {
+        words = format!("; by chance that happens with probability {chance:.0e}");
+    }
+    let Some((suspect, score)) = ruling
+        .suspect
+        .as_ref()
+        .and_then(|suspect| Some((suspect, suspect.score?)))
+    else {
+        return words;
+    };
+    let (rival, lead) = match &suspect.runner_up {
+        Some((rival, second)) => (format!(", the next best being {rival}"), score - second),
+        None => (String::new(), score),
+    };
+    let confidence = match lead {
+        HIGH.. => "high",
+        MEDIUM.. => "medium",
+        _ => "low",
+    };
+    words + &format!("; confidence in the place: {confidence}{rival}")
+}
+
+/// When it was, and how much at once.
+pub(super) fn when(case: &Case<'_>) -> String {
+    let evidence = case.evidence;
+    let lasted = seconds(evidence.last.since(evidence.began));
+    let firsts = || evidence.members.iter().filter_map(|member| member.first);
+    let skew = firsts()
+        .max()
+        .zip(firsts().min())
+        .map(|(latest, first)| latest.since(first));
+    match skew.filter(|_| case.is_together() && evidence.members.len() > 1) {
+        Some(skew) => format!(
+            "at the same moments, within {} of each other, over {lasted}",
+            seconds(skew.max(TENTH))
+        ),
+        None => format!("for {lasted}"),
+    }
+}
+
+/// What was counted, of all members.
+pub(super) fn counts(case: &Case<'_>) -> String {
+    let pings = one_protocol(case, "pings", |seen| &seen.icmp);
+    let syns = one_protocol(case, "SYNs", |seen| &seen.syn);
+    let peak = case
+        .members
+        .iter()
+        .flat_map(|seen| [&seen.icmp, &seen.syn])
+        .filter_map(peak)
+        .max();
+    let peak = peak.map(|(peak, usual)| format!("up to {peak} instead of {usual}"));
+    let all: Vec<String> = [pings, syns, peak].into_iter().flatten().collect();
+    if all.is_empty() {
+        return "no probes were counted".into();
+    }
+    all.join("; ")
+}
+
+fn one_protocol<'a>(case: &'a Case<'_>, name: &str, look: impl Fn(&'a Seen<'a>) -> &'a Look<'a>) -> Option<String> {
+    let sum = |share: fn(&Look<'a>) -> Share| {
+        let shares = case.members.iter().map(|seen| share(look(seen)));
+        shares.fold(Share::default(), Share::plus)
+    };
+    let (lost, slow) = (sum(Look::lost), sum(Look::slow));
+    let interval = lost.interval()?;
+    let interval = if lost.bad == 0 {
+        String::new()
+    } else {
+        format!(
+            " ({:.1} %, 95 % interval {:.1} to {:.1} %)",
+            interval.ratio * 1e2,
+            interval.low * 1e2,
+            interval.high * 1e2
+        )
+    };
+    Some(format!(
+        "of {} {name} {} lost{interval} and {} slow",
+        lost.all, lost.bad, slow.bad
+    ))
+}
+
+/// The longest RTT and what is usual, where that was too long.
+fn peak(look: &Look<'_>) -> Option<(Rtt, Rtt)> {
+    let stream = look.stream?;
+    let (peak, level) = (stream.peak?, stream.level?);
+    (peak > level.threshold).then_some((peak, level.baseline))
+}
+
+/// What this host did.
+pub(super) fn own_host(case: &Case<'_>) -> String {
+    let own = &case.evidence.own;
+    let (slow, all) = own.loopback;
+    let mut signs = Vec::new();
+    if own.stalls > 0 {
+        signs.push(format!(
+            "it stood still {} times, for up to {}",
+            own.stalls,
+            seconds(own.longest)
+        ));
+    }
+    if own.spikes > 0 && own.own_delay_ratio > 0.0 {
+        signs.push(format!(
+            "{:.0} % of {} spikes arose in it",
+            own.own_delay_ratio * 1e2,
+            own.spikes
+        ));
+    }
+    if slow > 0 {
+        signs.push(format!("{slow} of {all} probes to its own loopback were slow"));
+    }
+    format!(
+        "may look bad over {}, but it is the host that measures: {}",
+        seconds(case.evidence.last.since(case.evidence.began)),
+        signs.join(", ")
+    )
+}
+
+/// That all before the last hop is well.
+pub(super) fn clear(place: &Place<'_>) -> String {
+    match place.last {
+        0 => "nothing lies between".into(),
+        1 => "hop 1 before it is clear".into(),
+        last => format!("hops 1 to {last} before it are clear"),
+    }
+}
+
+/// Who does not suffer.
+pub(super) fn not_the_healthy(case: &Case<'_>) -> String {
+    let names: Vec<&str> = case.evidence.healthy.iter().map(|member| &*member.name).collect();
+    if names.is_empty() {
+        "all else that is probed as well".into()
+    } else {
+        format!(
+            "{}, which suffered nothing, {} not",
+            list(&names),
+            if names.len() == 1 { "does" } else { "do" }
+        )
+    }
+}
+
+/// A hop or a backend.
+pub(super) fn hop(suspect: &Suspect) -> String {
+    let address = suspect
+        .address
+        .map_or("a router that does not answer".to_owned(), |address| {
+            address.to_string()
+        });
+    match (suspect.from_ttl, suspect.ttl) {
+        (Some(from), Some(to)) if to > from.saturating_add(1) => {
+            format!("{address} (behind hop {from}, up to hop {to})")
+        }
+        (_, Some(ttl)) => format!("{address} (hop {ttl})"),
+        _ => address,
+    }
+}
+
+/// The sender of an error.
+pub(super) fn sender(seen: &Seen<'_>, address: IpAddr) -> String {
+    if address == seen.member.address {
+        "its own host".into()
+    } else {
+        hop(&seen.sender(address))
+    }
+}
+
+/// A part of the network.
+pub(super) fn part(case: &Case<'_>, part: &Part) -> String {
+    match part {
+        Part::Segment {
+            from_ttl,
+            to_ttl,
+            address,
+        } => {
+            let address = address.map_or(String::new(), |address| format!("{address}, "));
+            if *to_ttl > from_ttl.saturating_add(1) {
+                format!("{address}behind hop {from_ttl} up to hop {to_ttl}")
+            } else {
+                format!("{address}hop {to_ttl}")
+            }
+        }
+        Part::Target(target) => case
+            .name(*target)
+            .map_or("a backend itself".into(), |name| format!("{name} itself")),
+    }
+}
+
+/// A length of time.
+pub(super) fn seconds(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        0.0..1.0 => format!("{:.0} ms", duration.as_secs_f64() * 1e3),
+        1.0..120.0 => format!("{:.1} s", duration.as_secs_f64()),
+        seconds => format!("{:.0} min", seconds / 60.0),
+    }
+}
+
+/// Names with commas; of many the first.
+fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] if names.len() <= NAMES_MAX => format!("{} and {last}", first.join(", ")),
+        _ => format!("{} and {} more", names[..NAMES_MAX].join(", "), names.len() - NAMES_MAX),
+    }
+}
+
+/// The verdict in words.
+const fn title(code: VerdictCode) -> &'static str {
+    match code {
+        VerdictCode::ProberHost => "this host stalls",
+        VerdictCode::FirstHop => "first hop",
+        VerdictCode::SharedPath => "shared path",
+        VerdictCode::PrivatePath => "private path",
+        VerdictCode::TargetEdge => "edge of the target",
+        VerdictCode::SlowBackend => "slow backend",
+        VerdictCode::Restart => "restart",
+        VerdictCode::NotListening => "not listening",
+        VerdictCode::SynRateLimited => "SYN rate limit",
+        VerdictCode::Prohibited => "prohibited",
+        VerdictCode::FirewallReject => "rejected by a firewall",
+        VerdictCode::PortDropped => "port dropped",
+        VerdictCode::ListenOverflow => "listen queue overflows",
+        VerdictCode::TcpPath => "TCP is slow and ICMP is not",
+        VerdictCode::IcmpOnly => "only ICMP suffers",
+        VerdictCode::IcmpBlocked => "ICMP is blocked",
+        VerdictCode::RouteChange => "route change",
+        VerdictCode::TargetUnreachable => "target unreachable",
+        VerdictCode::CommonCause => "common cause",
+        VerdictCode::Unknown => "unknown cause",
+    }
+}
+
+/// Skews below the pace of probes mean nothing.
+const TENTH: Duration = Duration::from_millis(100);
+
+/// A ticket is read by people.
+const NAMES_MAX: usize = 5;
+
+/// Logs of likelihood ratios: 1,100 to 1, and 20 to 1.
+const HIGH: f64 = 7.0;
+const MEDIUM: f64 = 3.0;
