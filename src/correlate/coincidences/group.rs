@@ -1,0 +1,101 @@
+//! A group of backends, and what it may spend of the budget of false alarms.
+//!
+//! Each first spike of an episode is a test: how likely is it that so many others have one within the window? A test that passes at
+//! `alpha` does so by chance with that probability, so that `alpha` is the budget over the expected number of tests: the first spikes of all
+//! members in 30 days. Likewise the second test, of a coincidence against the past of its members, is made at every coincidence of two or
+//! more. The budget is divided evenly over groups, levels and the two tests (Bonferroni), which holds however they depend on each other.
+
+use std::time::Duration;
+
+use super::backend::Backend;
+use super::chance::{any_of, at_least, factor};
+use super::channel::CHANNELS;
+use crate::correlate::GroupId;
+use crate::units::TargetId;
+
+/// A group.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) id: GroupId,
+    pub(super) members: Vec<TargetId>,
+    /// Spikes that are not further apart than this are at the same moment.
+    pub(super) window: Duration,
+    allowances: [Allowance; CHANNELS],
+}
+
+/// What a level of a group may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Allowance {
+    /// A coincidence is an alarm by itself where chance does it with this probability at most.
+    pub(super) single: f64,
+    /// Likewise by its repetition.
+    pub(super) repeated: f64,
+    /// The share of first spikes that chance alone makes suspect.
+    pub(super) innocent: f64,
+}
+
+impl Group {
+    /// Nothing is allowed before the first turn.
+    pub(super) fn new(id: GroupId, members: Vec<TargetId>) -> Self {
+        Self {
+            id,
+            members,
+            window: Duration::ZERO,
+            allowances: [Allowance::default(); CHANNELS],
+        }
+    }
+
+    /// What this level may be.
+    pub(super) fn allowance(&self, channel: usize) -> Allowance {
+        self.allowances[channel]
+    }
+
+    /// Computes the window and what may be spent: `budget` false alarms in 30 days for every test of every level, and suspicion at
+    /// `suspicious`.
+    pub(super) fn turn(&mut self, backends: &[Option<Backend>], budget: f64, suspicious: f64) {
+        let members: Vec<&Backend> = self
+            .members
+            .iter()
+            .filter_map(|target| backends.get(target.index())?.as_ref())
+            .filter(|backend| !backend.series.is_empty())
+            .collect();
+        let interval = members.iter().map(|backend| backend.interval).max().unwrap_or_default();
+        let baseline = members.iter().map(|backend| backend.baseline).max().unwrap_or_default();
+        self.window = interval.saturating_mul(2).saturating_add(baseline);
+        let window = self.window.as_secs_f64();
+        for (channel, allowance) in self.allowances.iter_mut().enumerate() {
+            *allowance = allow(&members, channel, window, (budget, suspicious));
+        }
+    }
+}
+
+fn allow(members: &[&Backend], channel: usize, window: f64, (budget, suspicious): (f64, f64)) -> Allowance {
+    let habits: Vec<(f64, f64)> = members
+        .iter()
+        .map(|backend| {
+            let (rate, pace) = (backend.rates[channel], backend.pace);
+            (rate * pace, any_of(pace * window, rate))
+        })
+        .collect();
+    let tests: f64 = habits.iter().map(|(onsets, _)| onsets * MONTH_S).sum();
+    let nobody: f64 = habits.iter().map(|(_, p)| 1.0 - p).product();
+    let coincidences: f64 = habits
+        .iter()
+        .map(|(onsets, p)| onsets * MONTH_S * (1.0 - nobody / (1.0 - p).max(f64::MIN_POSITIVE)))
+        .sum();
+    Allowance {
+        single: budget / tests.max(1.0),
+        repeated: budget / coincidences.max(1.0),
+        innocent: innocent(&habits, suspicious),
+    }
+}
+
+/// In a coincidence that is suspected by chance, all of its members are.
+fn innocent(habits: &[(f64, f64)], suspicious: f64) -> f64 {
+    (1..habits.len())
+        .map(|others| (others, at_least(others, habits.iter().map(|(_, p)| *p))))
+        .find(|(_, chance)| *chance <= suspicious)
+        .map_or(0.0, |(others, chance)| (chance * factor(others + 1)).min(1.0))
+}
+
+const MONTH_S: f64 = 30.0 * 86_400.0;
