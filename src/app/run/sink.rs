@@ -251,6 +251,10 @@ impl Sink for RunSink {
         windows.into_iter().chain(self.monitor.next_deadline()).min()
     }
 
+    fn settles_before(&mut self, now: Mono) -> Option<Mono> {
+        self.windows.settles_before(now)
+    }
+
     fn handle_deadline(&mut self, now: Reading) {
         self.host.observe(now);
         self.monitor.handle_deadline(now.mono);

@@ -3,6 +3,7 @@
 //! What is usual must not learn the fault that it is to reveal: only cells that are ten minutes old become habit, and none in which the
 //! series was in trouble does. Habit fades with a time constant of a day.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::chance::Habit;
@@ -59,6 +60,8 @@ pub(super) struct Cells {
     newest: u64,
     /// The number of the cell of the newest probe that was settled.
     settled: u64,
+    /// The first cell that says anything of a present impairment, by channel: what was before the last recovery is over.
+    since: [u64; 2],
     habits: [Habit; 2],
 }
 
@@ -78,6 +81,7 @@ impl Cells {
             cells: Box::new([Cell::default(); CELLS]),
             newest: number(now),
             settled: number(now),
+            since: [0; 2],
             habits: [Habit::default(); 2],
         }
     }
@@ -140,10 +144,15 @@ impl Cells {
         self.each(from, END_OF_TIME, |cell| cell.in_trouble = true);
     }
 
-    /// Counts of the last so many complete cells.
+    /// The impairment of a channel is over, by the last so many complete cells.
+    pub(super) fn recovered(&mut self, cells: u64, channel: Channel) {
+        self.since[channel.index()] = self.newest.saturating_sub(cells);
+    }
+
+    /// Counts of the last so many complete cells since the last recovery.
     pub(super) fn last(&self, cells: u64, channel: Channel) -> Count {
         let mut count = Count::default();
-        for age in 1..=cells.min(CELLS_U64 - 1) {
+        for age in self.ages(cells, channel) {
             let cell = self.aged(age);
             count.sent += u64::from(cell.sent);
             count.hits += u64::from(cell.channels[channel.index()].counted);
@@ -153,7 +162,8 @@ impl Cells {
 
     /// The beginning of the oldest of the last so many complete cells that has hits.
     pub(super) fn first_hit(&self, cells: u64, channel: Channel) -> Option<Mono> {
-        let age = (1..=cells.min(CELLS_U64 - 1))
+        let age = self
+            .ages(cells, channel)
             .rev()
             .find(|age| self.aged(*age).channels[channel.index()].hits > 0)?;
         Some(Mono::from_nanos(
@@ -201,6 +211,11 @@ impl Cells {
         let number = number(at);
         let is_kept = number <= self.newest && self.newest - number < CELLS_U64;
         is_kept.then(|| &mut self.cells[slot(number)])
+    }
+
+    fn ages(&self, cells: u64, channel: Channel) -> RangeInclusive<u64> {
+        let known = self.newest.saturating_sub(self.since[channel.index()]);
+        1..=cells.min(CELLS_U64 - 1).min(known)
     }
 
     /// The cell so many before the newest; before time began there was nothing.

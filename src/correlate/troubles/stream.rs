@@ -228,13 +228,14 @@ impl Watched {
     }
 
     /// It is over when the rate of the last minutes is significantly below half of what it was, and not merely lower.
-    fn still_impaired(&self, channel: Channel, mut impaired: Impairment, limits: Limits) -> Option<Impairment> {
+    fn still_impaired(&mut self, channel: Channel, mut impaired: Impairment, limits: Limits) -> Option<Impairment> {
         for cells in RECOVERY_SPANS {
             let count = self.cells.last(cells, channel);
             if chance::chance_of_so_few(count, impaired.rate / 2.0) >= OVER {
                 continue;
             }
             if rate(count) < limits.floor * 1.5 {
+                self.cells.recovered(cells, channel);
                 return None;
             }
             impaired.rate = rate(count);
