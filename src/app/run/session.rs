@@ -139,12 +139,14 @@ impl Session {
 
     /// The first reason ends sending and waits for answers; a second signal ends all.
     fn stop(&mut self, why: Ending) {
-        let command = match self.ending {
-            Ending::NotYet => Command::Stop,
-            Ending::Asked | Ending::TimeUp | Ending::NothingToProbe => Command::Cut,
-        };
+        if self.ending != Ending::NotYet {
+            self.remote.send(Command::Cut);
+            return;
+        }
         self.ending = why;
-        self.remote.send(command);
+        let now = self.clock.mono();
+        self.remote.send(Command::Inspect(Box::new(move |sink| sink.stop(now))));
+        self.remote.send(Command::Stop);
     }
 
     async fn learned(&mut self, name: &std::sync::Arc<str>, learned: Learned) {

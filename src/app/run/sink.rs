@@ -111,6 +111,12 @@ impl RunSink {
         (pasts.collect(), self.members.len())
     }
 
+    /// No more probes are sent from `now` on: windows that are open then do not become whole.
+    pub(super) fn stop(&mut self, now: Mono) {
+        let backends = self.ids.iter().filter(|(key, _)| key.purpose == Purpose::Backend);
+        backends.for_each(|(_, id)| self.windows.remove(*id, now));
+    }
+
     /// Ends all at `now`, when no more events come.
     pub(super) fn close(&mut self, now: Mono) {
         self.monitor.handle_deadline(now);
