@@ -15,6 +15,7 @@ mod packets;
 pub mod ping;
 mod printer;
 mod process;
+mod run;
 mod signals;
 mod targets;
 pub mod trace;

@@ -12,9 +12,15 @@ use crate::units::{Mono, Wall, nanos};
 
 /// Who measures, and in which run, which begins now.
 pub(super) fn identity(clock: &SystemClock) -> RunIdentity {
+    identity_at(clock, None)
+}
+
+/// The same, at a place that the user has named; else it is that of the environment, or the host.
+pub(super) fn identity_at(clock: &SystemClock, vantage: Option<&str>) -> RunIdentity {
     let host = sys::process::host_name().unwrap_or_default();
-    let vantage = std::env::var("PATHJITTER_VANTAGE").ok();
-    RunIdentity::on_host(vantage.as_deref(), host.as_ref(), run_id(clock.read().wall))
+    let of_environment = std::env::var("PATHJITTER_VANTAGE").ok();
+    let vantage = vantage.or(of_environment.as_deref());
+    RunIdentity::on_host(vantage, host.as_ref(), run_id(clock.read().wall))
 }
 
 /// The wall time of a recent moment, by the clock as it is set now.

@@ -1,4 +1,4 @@
-//! The signals of a run: SIGINT and SIGTERM end it, SIGQUIT shows what is known so far.
+//! The signals of a run: SIGINT and SIGTERM end it, SIGQUIT shows what is known so far; SIGHUP and SIGUSR1 are for services.
 
 use std::time::Duration;
 
@@ -33,6 +33,16 @@ impl Stop {
 /// SIGQUIT, which from here on is ours.
 pub(super) fn quit() -> anyhow::Result<Signal> {
     handled(SignalKind::quit())
+}
+
+/// SIGHUP, which from here on is ours.
+pub(super) fn hangup() -> anyhow::Result<Signal> {
+    handled(SignalKind::hangup())
+}
+
+/// SIGUSR1, which from here on is ours.
+pub(super) fn user1() -> anyhow::Result<Signal> {
+    handled(SignalKind::user_defined1())
 }
 
 fn handled(kind: SignalKind) -> anyhow::Result<Signal> {

@@ -1,0 +1,327 @@
+//! The packet thread's side of `run`: figures, judgement, and what they have to say, handed over to the writer.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::outbox::{Outbox, Worth};
+use super::roster::{Entry, Key, Purpose};
+use super::writer::{Job, Known, WindowJob};
+use crate::clock::{ClockEpoch, Reading, StepGuard};
+use crate::detect::Saved;
+use crate::diagnose::{Monitor, News, Role, Stall, Watched};
+use crate::engine::Launcher;
+use crate::net::Sink;
+use crate::outcome::{Event, StampSource, What};
+use crate::report::{Completeness, HostTrouble};
+use crate::series::Series;
+use crate::stats::{ClosedWindow, WindowOptions, Windows};
+use crate::units::{Mono, SeriesId};
+
+/// Measures and judges all series of a service.
+pub(super) struct RunSink {
+    windows: Windows,
+    monitor: Monitor,
+    outbox: Outbox<Job>,
+    /// Whether every probe is a line.
+    each: bool,
+    /// What is to be admitted next, in that order.
+    expected: VecDeque<Expected>,
+    /// By id; `None` where the series is long gone.
+    members: Vec<Option<Member>>,
+    ids: HashMap<Key, SeriesId>,
+    /// Ended series with the moment of their end, the oldest first.
+    ended: VecDeque<(Mono, SeriesId)>,
+    /// How long news of a series may come after its end.
+    kept: Duration,
+    host: HostWatch,
+}
+
+/// A series that is about to be admitted.
+pub(super) struct Expected {
+    /// What it is.
+    pub(super) entry: Entry,
+    /// Its past, if there is one.
+    pub(super) saved: Option<Saved>,
+}
+
+/// A series that is admitted.
+struct Member {
+    known: Arc<Known>,
+    purpose: Purpose,
+}
+
+impl RunSink {
+    /// Of no series yet; `kept` is how long news of a series may come after its end.
+    pub(super) fn new(windows: Windows, monitor: Monitor, outbox: Outbox<Job>, each: bool, kept: Duration) -> Self {
+        Self {
+            windows,
+            monitor,
+            outbox,
+            each,
+            expected: VecDeque::new(),
+            members: Vec::new(),
+            ids: HashMap::new(),
+            ended: VecDeque::new(),
+            kept,
+            host: HostWatch::default(),
+        }
+    }
+
+    /// Tells what will be admitted next, in the order in which it will be.
+    pub(super) fn expect(&mut self, series: Vec<Expected>) {
+        self.expected = series.into();
+    }
+
+    /// What was expected and not admitted: it can't be probed.
+    pub(super) fn take_missing(&mut self) -> Vec<Entry> {
+        self.expected.drain(..).map(|expected| expected.entry).collect()
+    }
+
+    /// How many series measure a target.
+    pub(super) fn backends(&self) -> usize {
+        self.ids.keys().filter(|key| key.purpose == Purpose::Backend).count()
+    }
+
+    /// Watches these no more: their ids, which are not probed any more from now on, and what they have learned.
+    pub(super) fn retire(&mut self, keys: &[Key], now: Mono) -> Vec<(SeriesId, Option<(Series, Saved)>)> {
+        let mut gone = Vec::new();
+        for key in keys {
+            let Some(id) = self.ids.remove(key) else { continue };
+            let saved = self.past(key, id);
+            self.monitor.remove(id, now);
+            self.windows.remove(id, now);
+            self.ended.push_back((now, id));
+            self.outbox.put(Worth::Word, Job::Gone(id));
+            gone.push((id, saved));
+        }
+        self.tell(now);
+        gone
+    }
+
+    /// The past of up to `count` series from the `from`-th on, and how many there are in all.
+    pub(super) fn baselines(&self, from: usize, count: usize) -> (Vec<(Series, Saved)>, usize) {
+        let some = self.members.iter().enumerate().skip(from).take(count);
+        let pasts = some.filter_map(|(index, member)| {
+            let member = member.as_ref()?;
+            let key = member.key();
+            let id = SeriesId::new(u32::try_from(index).ok()?);
+            (self.ids.get(&key) == Some(&id)).then(|| self.past(&key, id))?
+        });
+        (pasts.collect(), self.members.len())
+    }
+
+    /// No more probes are sent from `now` on: windows that are open then do not become whole.
+    pub(super) fn stop(&mut self, now: Mono) {
+        let backends = self.ids.iter().filter(|(key, _)| key.purpose == Purpose::Backend);
+        backends.for_each(|(_, id)| self.windows.remove(*id, now));
+    }
+
+    /// Ends all at `now`, when no more events come.
+    pub(super) fn close(&mut self, now: Mono) {
+        self.monitor.handle_deadline(now);
+        self.tell(now);
+        self.windows.close(now);
+        self.tell_windows(now);
+        self.monitor.close(now);
+        self.tell(now);
+    }
+
+    fn past(&self, key: &Key, id: SeriesId) -> Option<(Series, Saved)> {
+        if key.purpose != Purpose::Backend {
+            return None;
+        }
+        Some((key.series.clone(), self.monitor.save(id)?))
+    }
+
+    fn member(&self, id: SeriesId) -> Option<&Member> {
+        self.members.get(id.index())?.as_ref()
+    }
+
+    /// Hands over all that the monitor has to say.
+    fn tell(&mut self, now: Mono) {
+        while let Some(news) = self.monitor.poll() {
+            if let News::OwnNoise(stall) = news {
+                self.host.note(stall);
+            }
+            let about = series_of(&news).and_then(|id| self.member(id));
+            let about = about.map(|member| Arc::clone(&member.known));
+            self.outbox.put(Worth::Word, Job::News(now, about, Box::new(news)));
+        }
+    }
+
+    /// Hands over the windows that are over.
+    fn tell_windows(&mut self, now: Mono) {
+        while let Some(closed) = self.windows.poll_closed(now) {
+            let Some(member) = self.member(closed.series) else { continue };
+            let known = Arc::clone(&member.known);
+            let window = WindowJob {
+                learning: self.monitor.level(closed.series).is_none(),
+                completeness: if closed.complete {
+                    Completeness::Complete
+                } else {
+                    Completeness::Cut
+                },
+                host: self.host.during(&closed),
+                closed,
+            };
+            self.outbox.put(Worth::Window, Job::Window(known, Box::new(window)));
+        }
+    }
+
+    /// Forgets series that ended long ago.
+    fn forget(&mut self, now: Mono) {
+        while let Some(&(ended, id)) = self.ended.front()
+            && now.since(ended) >= self.kept
+        {
+            self.ended.pop_front();
+            if let Some(member) = self.members.get_mut(id.index()) {
+                *member = None;
+            }
+        }
+    }
+}
+
+impl Member {
+    fn key(&self) -> Key {
+        Key {
+            series: self.known.series.clone(),
+            purpose: self.purpose,
+        }
+    }
+}
+
+impl Sink for RunSink {
+    fn admitted(&mut self, id: SeriesId, series: &Series, stamp: StampSource, at: Reading) {
+        // What could not be admitted was left out, the order is the same.
+        let found = self.expected.iter().position(|next| next.entry.series == *series);
+        let expected = found.and_then(|place| self.expected.remove(place));
+        self.members.resize_with(id.index() + 1, || None);
+        let Some(Expected { entry, saved }) = expected else { return };
+        let purpose = entry.purpose();
+        let group = match &entry.role {
+            Role::Backend { group } => group.clone(),
+            Role::Path | Role::Loopback | Role::Gateway => None,
+        };
+        let known = Known {
+            id,
+            series: entry.series.clone(),
+            group,
+            stamp,
+        };
+        self.ids.insert(entry.key(), id);
+        if let Some(place) = self.members.get_mut(id.index()) {
+            let known = Arc::new(known);
+            if purpose == Purpose::Backend {
+                self.outbox.put(Worth::Word, Job::Admitted(Arc::clone(&known)));
+            }
+            *place = Some(Member { known, purpose });
+        }
+        // The kernel gives the SYNs of a connection attempt no TTL of ours: such a path can't be traced.
+        if purpose == Purpose::Path && stamp == StampSource::TcpInfo {
+            return;
+        }
+        let watched = Watched {
+            interval: entry.pace.interval,
+            timeout: entry.pace.timeout,
+            stamp,
+        };
+        self.monitor.admit(at.mono, id, series, entry.role, watched);
+        if let Some(saved) = saved {
+            self.monitor.restore(id, &saved, at.mono);
+        }
+        if purpose == Purpose::Backend {
+            let options = WindowOptions { stamp, user_rtt: false };
+            self.windows.admit(at.mono, id, options, entry.pace.timeout);
+        }
+    }
+
+    #[inline]
+    fn event(&mut self, event: &Event) {
+        let Some(member) = self.members.get(event.series.index()).and_then(Option::as_ref) else {
+            return;
+        };
+        if member.purpose == Purpose::Backend {
+            if self.each && !matches!(event.what, What::Sent { .. }) {
+                let known = Arc::clone(&member.known);
+                self.outbox.put(Worth::Probe, Job::Probe(known, *event));
+            }
+            self.windows.record(event);
+        }
+        self.monitor.handle_event(event);
+        self.tell(event.sent_at);
+    }
+
+    fn next_deadline(&mut self) -> Option<Mono> {
+        let windows = self.windows.next_deadline();
+        windows.into_iter().chain(self.monitor.next_deadline()).min()
+    }
+
+    fn settles_before(&mut self, now: Mono) -> Option<Mono> {
+        self.windows.settles_before(now)
+    }
+
+    fn handle_deadline(&mut self, now: Reading) {
+        self.host.observe(now);
+        self.monitor.handle_deadline(now.mono);
+        self.tell(now.mono);
+        self.tell_windows(now.mono);
+        self.forget(now.mono);
+    }
+
+    fn launcher(&mut self) -> Option<&mut dyn Launcher> {
+        Some(&mut self.monitor)
+    }
+}
+
+/// Whom news are about, where that is one series.
+const fn series_of(news: &News) -> Option<SeriesId> {
+    match news {
+        News::SpikeStart(spike) | News::SpikeEnd(spike, _) => Some(spike.series),
+        News::LevelShift { series, .. }
+        | News::Degraded { series, .. }
+        | News::Recovered { series, .. }
+        | News::Jittery { series, .. }
+        | News::Traced { series, .. } => Some(*series),
+        News::PathChanged(change) => Some(change.series),
+        News::Incident(..) | News::OwnNoise(_) => None,
+    }
+}
+
+/// What this host did lately, for the windows that it happened in.
+#[derive(Default)]
+struct HostWatch {
+    guard: StepGuard,
+    epoch: ClockEpoch,
+    stepped_at: Option<Mono>,
+    stalls: VecDeque<Stall>,
+}
+
+impl HostWatch {
+    fn observe(&mut self, now: Reading) {
+        let epoch = self.guard.observe(now);
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.stepped_at = Some(now.mono);
+        }
+    }
+
+    fn note(&mut self, stall: Stall) {
+        if self.stalls.len() >= STALLS {
+            self.stalls.pop_front();
+        }
+        self.stalls.push_back(stall);
+    }
+
+    fn during(&self, window: &ClosedWindow) -> HostTrouble {
+        let (from, to) = (window.start, window.start.after(window.length));
+        HostTrouble {
+            receive_drops: 0,
+            clock_stepped: self.stepped_at.is_some_and(|at| from <= at && at <= to),
+            control_disturbed: self.stalls.iter().any(|stall| stall.from <= to && stall.to >= from),
+        }
+    }
+}
+
+/// Stalls remembered for the windows that they happened in: a host with more of them in one window is disturbed anyway.
+const STALLS: usize = 64;

@@ -1,0 +1,354 @@
+//! The one writer of a service: lines for machines, lines for people, or a view that is redrawn.
+//!
+//! It runs on a thread of its own. What goes to standard output and what goes to the log is encoded once, so that both have the same numbers.
+
+mod news;
+
+use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
+
+use super::board::Board;
+use super::destination::{Destination, Written};
+use super::outbox::Dropped;
+use crate::app::printer::Shows;
+use crate::app::process::{screen, wall_of};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{RunOutput, RunView};
+use crate::diagnose::News;
+use crate::outcome::{Event, StampSource};
+use crate::report::live::{Progress, RunFrame, run_frame};
+use crate::report::{
+    ColorChoice, Completeness, HostTrouble, JsonLines, Notice, NoticeKind, OutputError, Resolve, RunIdentity, RunText,
+    Severity, Style, WindowReport,
+};
+use crate::series::Series;
+use crate::stats::ClosedWindow;
+use crate::units::{Mono, SeriesId};
+
+/// What can be written.
+pub(super) enum Job {
+    /// A series of a target begins.
+    Admitted(Arc<Known>),
+    /// A series is probed no more.
+    Gone(SeriesId),
+    /// What happened to a probe.
+    Probe(Arc<Known>, Event),
+    /// A window is over.
+    Window(Arc<Known>, Box<WindowJob>),
+    /// What the monitor said, when, and about which series, if it is one.
+    News(Mono, Option<Arc<Known>>, Box<News>),
+    /// The program speaks of itself.
+    Said(Said),
+    /// The addresses of a name were looked up.
+    Resolved(Resolved),
+    /// The live view is due.
+    Draw,
+    /// The log has been moved away.
+    Reopen,
+    /// The last job.
+    Finish(Said),
+}
+
+/// What is known of a series that is probed.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) id: SeriesId,
+    pub(super) series: Series,
+    /// The user's group of its target.
+    pub(super) group: Option<Arc<str>>,
+    /// The source of its RTTs.
+    pub(super) stamp: StampSource,
+}
+
+/// A window that is over, with what its series and this host do meanwhile.
+pub(super) struct WindowJob {
+    pub(super) closed: ClosedWindow,
+    pub(super) completeness: Completeness,
+    pub(super) host: HostTrouble,
+    /// Whether nobody knows yet what is normal for the series.
+    pub(super) learning: bool,
+}
+
+/// A sentence of the program about itself.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) kind: NoticeKind,
+    pub(super) severity: Severity,
+    pub(super) message: String,
+}
+
+/// What a look-up has changed.
+#[derive(Clone, Debug)]
+pub(super) struct Resolved {
+    pub(super) severity: Severity,
+    pub(super) message: String,
+    /// The target whose name it is.
+    pub(super) target: Arc<str>,
+    /// All its addresses now.
+    pub(super) addresses: Vec<std::net::IpAddr>,
+}
+
+/// Writes what a service has to say.
+pub(super) struct Writer {
+    clock: SystemClock,
+    began: Mono,
+    lines: JsonLines,
+    text: RunText,
+    view: RunView,
+    /// `None` where nothing goes there, or nobody reads it any more.
+    stdout: Option<Destination>,
+    log: Option<Destination>,
+    board: Board,
+    dropped: Arc<Dropped>,
+    drops_told_at: Mono,
+    frame_height: u16,
+}
+
+impl Writer {
+    /// Opens what is to be written to.
+    pub(super) fn new(
+        plan: &RunOutput,
+        identity: RunIdentity,
+        clock: SystemClock,
+        dropped: Arc<Dropped>,
+    ) -> anyhow::Result<Self> {
+        let stdout = match plan.view {
+            RunView::Quiet => None,
+            _ => Some(Destination::stdout().context("standard output is not open")?),
+        };
+        let log = plan.log.as_deref().map(|path| {
+            Destination::file(path).with_context(|| format!("the log {} can't be opened", path.display()))
+        });
+        let is_terminal = std::io::stdout().is_terminal();
+        let began = clock.mono();
+        Ok(Self {
+            began,
+            lines: JsonLines::new(identity),
+            text: RunText {
+                style: Style::choose(ColorChoice::Auto, is_terminal, |name| std::env::var(name).ok()),
+                zone: TimeZone::system(),
+            },
+            view: plan.view,
+            stdout,
+            log: log.transpose()?,
+            board: Board::default(),
+            dropped,
+            drops_told_at: began,
+            frame_height: 0,
+            clock,
+        })
+    }
+
+    /// Whether anybody reads NDJSON.
+    fn writes_json(&self) -> bool {
+        self.log.is_some() || (self.view == RunView::Json && self.stdout.is_some())
+    }
+
+    /// Whether a person reads lines.
+    fn writes_text(&self) -> bool {
+        self.view == RunView::Lines && self.stdout.is_some()
+    }
+
+    /// Writes a line of NDJSON, and says of a log that takes lines again how many it has missed.
+    fn json(&mut self, encode: impl FnOnce(&mut JsonLines) -> Option<&[u8]>) -> Result<(), OutputError> {
+        if !self.writes_json() {
+            return Ok(());
+        }
+        let Some(line) = encode(&mut self.lines) else { return Ok(()) };
+        let to_stdout = self.stdout.as_mut().filter(|_| self.view == RunView::Json);
+        let mut missed = None;
+        let mut is_read = true;
+        for destination in to_stdout.into_iter().chain(self.log.as_mut()) {
+            match destination.write(line) {
+                Written::AsBefore => {}
+                Written::After(lines) => missed = Some((destination.name(), lines)),
+                Written::Unread => is_read = false,
+            }
+        }
+        if !is_read {
+            self.leave_stdout()?;
+        }
+        missed.map_or(Ok(()), |(name, lines)| self.tell_of_missed(&name, lines))
+    }
+
+    fn tell_of_missed(&mut self, name: &str, lines: u64) -> Result<(), OutputError> {
+        let at = self.clock.read().wall;
+        let message = format!("{name} can be written again; {lines} lines are missing there");
+        self.json(|json| {
+            let notice = Notice {
+                kind: NoticeKind::Error,
+                severity: Severity::Warning,
+                message: &message,
+                dropped_before: lines,
+            };
+            Some(json.encode(at, &notice))
+        })
+    }
+
+    /// Writes a line for people.
+    fn text(&mut self, line: &str) -> Result<(), OutputError> {
+        let Some(stdout) = self.stdout.as_mut().filter(|_| self.view == RunView::Lines) else {
+            return Ok(());
+        };
+        match stdout.write(line.as_bytes()) {
+            Written::AsBefore | Written::After(_) => Ok(()),
+            Written::Unread => self.leave_stdout(),
+        }
+    }
+
+    /// Nobody reads standard output any more: the end, unless there is a log.
+    fn leave_stdout(&mut self) -> Result<(), OutputError> {
+        let left = self.stdout.take().map(|stdout| stdout.name()).unwrap_or_default();
+        match self.log {
+            Some(_) => Ok(()),
+            None => Err(OutputError::Closed { sink: left }),
+        }
+    }
+
+    fn probe(&mut self, known: &Known, event: &Event) -> Result<(), OutputError> {
+        let at = wall_of(&self.clock, event.sent_at);
+        self.json(|json| json.probe(at, &known.series, event))
+    }
+
+    fn window(&mut self, known: &Known, window: &WindowJob) -> Result<(), OutputError> {
+        self.board.window(window);
+        let WindowJob {
+            closed,
+            completeness,
+            host,
+            ..
+        } = window;
+        let report = WindowReport {
+            series: &known.series,
+            group: known.group.as_deref(),
+            summary: &closed.summary,
+            start: wall_of(&self.clock, closed.start),
+            length: closed.length,
+            completeness: *completeness,
+            host: *host,
+        };
+        let end = wall_of(&self.clock, closed.start.after(closed.length));
+        self.json(|json| Some(json.window(end, &report)))
+    }
+
+    fn said(&mut self, said: &Said) -> Result<(), OutputError> {
+        let dropped = self.dropped.take();
+        self.notice(said, dropped)
+    }
+
+    fn notice(&mut self, said: &Said, dropped_before: u64) -> Result<(), OutputError> {
+        let at = self.clock.read().wall;
+        let notice = Notice {
+            kind: said.kind,
+            severity: said.severity,
+            message: &said.message,
+            dropped_before,
+        };
+        self.json(|json| Some(json.encode(at, &notice)))?;
+        if self.writes_text() {
+            let line = self.text.notice(at, &notice);
+            self.text(&line)?;
+        }
+        Ok(())
+    }
+
+    fn resolved(&mut self, resolved: &Resolved) -> Result<(), OutputError> {
+        let at = self.clock.read().wall;
+        let line = Resolve {
+            severity: resolved.severity,
+            message: &resolved.message,
+            dropped_before: 0,
+            target: &resolved.target,
+            addresses: &resolved.addresses,
+        };
+        self.json(|json| Some(json.encode(at, &line)))?;
+        if self.writes_text() {
+            let line = self.text.resolve(at, &line);
+            self.text(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Says from time to time how many lines were dropped because nobody took them in time.
+    fn tell_drops(&mut self) -> Result<(), OutputError> {
+        let now = self.clock.mono();
+        if now.since(self.drops_told_at) < DROPS_INTERVAL {
+            return Ok(());
+        }
+        self.drops_told_at = now;
+        match self.dropped.take() {
+            0 => Ok(()),
+            lines => {
+                let said = Said {
+                    kind: NoticeKind::Error,
+                    severity: Severity::Warning,
+                    message: "the reader of the output is too slow: lines were dropped".to_owned(),
+                };
+                self.notice(&said, lines)
+            }
+        }
+    }
+
+    fn draw(&mut self) -> Result<(), OutputError> {
+        let Some(stdout) = self.stdout.as_mut().filter(|_| self.view == RunView::Live) else {
+            return Ok(());
+        };
+        let now = self.clock.mono();
+        let progress = Progress {
+            sent: self.board.sent,
+            expected: None,
+            elapsed: now.since(self.began),
+        };
+        let (rows, incidents) = self.board.shown();
+        let frame = RunFrame {
+            rows: &rows,
+            incidents: &incidents,
+            progress,
+            now,
+        };
+        let drawn = run_frame(&frame, screen(), self.frame_height, self.text.style);
+        self.frame_height = drawn.height;
+        match stdout.draw(&drawn.bytes) {
+            Ok(()) => Ok(()),
+            // A terminal that is gone takes the view with it, and the service only where there is no log.
+            Err(_) => self.leave_stdout(),
+        }
+    }
+}
+
+impl Shows for Writer {
+    type Job = Job;
+
+    fn show(&mut self, job: Job) -> Result<ControlFlow<()>, OutputError> {
+        match job {
+            Job::Admitted(known) => self.board.admit(known),
+            Job::Gone(id) => self.board.remove(id),
+            Job::Probe(known, event) => self.probe(&known, &event)?,
+            Job::Window(known, window) => self.window(&known, &window)?,
+            Job::News(at, about, news) => self.news(at, about.as_deref(), *news)?,
+            Job::Said(said) => self.said(&said)?,
+            Job::Resolved(resolved) => self.resolved(&resolved)?,
+            Job::Draw => self.draw()?,
+            Job::Reopen => {
+                if let Some(log) = &mut self.log {
+                    log.reopen();
+                }
+            }
+            Job::Finish(said) => {
+                self.draw()?;
+                self.said(&said)?;
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.tell_drops()?;
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// A reader that is too slow hears of it this often.
+const DROPS_INTERVAL: Duration = Duration::from_secs(10);
