@@ -37,10 +37,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Ping(args) => ping::run(&PingPlan::new(*args, &Surroundings::of_this_process())?),
         Command::Trace(args) => trace::run(&TracePlan::new(&args, &Surroundings::of_this_process())?),
-        Command::Run(args) => {
-            RunPlan::new(&args, &Surroundings::of_this_process())?;
-            anyhow::bail!("not yet")
-        }
+        Command::Run(args) => run::run(|| Ok(RunPlan::new(&args, &Surroundings::of_this_process())?)),
         Command::Config(args) => config(&args.action),
         Command::Lab(args) => lab::run(LabPlan::new(args, std::env::var_os("SHELL"))),
         Command::Completions(args) => completions(args.shell),

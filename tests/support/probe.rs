@@ -18,22 +18,27 @@ pub(crate) fn pinging(host: &Host, args: &str) -> Guest {
 }
 
 /// `pathjitter ping` by a user without any capability, to its end.
+pub(crate) fn ping_as_nobody(host: &Host, args: &str) -> Finished {
+    as_nobody(host, &format!("ping {args}"))
+}
+
+/// The program by a user without any capability, to its end.
 ///
 /// The binary is run by descriptor, since the path to it may cross directories that are closed to that user. Where the user
 /// namespace maps root alone, root without capabilities has to do: the kernel's answers are the same.
-pub(crate) fn ping_as_nobody(host: &Host, args: &str) -> Finished {
+pub(crate) fn as_nobody(host: &Host, args: &str) -> Finished {
     let nobody = if maps_more_than_root() {
         "--reuid 65534 --regid 65534 --clear-groups"
     } else {
         ""
     };
     let script = format!(
-        "exec 9<'{PATHJITTER}' && exec setpriv {nobody} --inh-caps=-all --bounding-set=-all /proc/self/fd/9 ping {args}"
+        "exec 9<'{PATHJITTER}' && exec setpriv {nobody} --inh-caps=-all --bounding-set=-all /proc/self/fd/9 {args}"
     );
     host.try_sh(&script)
 }
 
-/// The group of [`ping_as_nobody`], for `ping_group_range`.
+/// The group of [`as_nobody`], for `ping_group_range`.
 pub(crate) fn nobody_gid() -> u32 {
     if maps_more_than_root() { 65534 } else { 0 }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::SystemClock;
-use crate::config::{EngineChoice, RunPlan, Target, WatchedTarget};
+use crate::config::{RunEngine, RunPlan, Target, WatchedTarget};
 use crate::correlate::{CoincidenceOptions, TroubleOptions};
 use crate::diagnose::MonitorOptions;
 use crate::net::{Capacity, NativeOptions, Needs, PortUse, Privilege};
@@ -18,9 +18,9 @@ pub(super) fn native(plan: &RunPlan, clock: SystemClock) -> NativeOptions {
     NativeOptions {
         clock,
         privilege: match plan.engine {
-            EngineChoice::Auto | EngineChoice::Portable => Privilege::Auto,
-            EngineChoice::Raw => Privilege::Raw,
-            EngineChoice::Unprivileged => Privilege::Unprivileged,
+            RunEngine::Auto => Privilege::Auto,
+            RunEngine::Raw => Privilege::Raw,
+            RunEngine::Unprivileged => Privilege::Unprivileged,
         },
         packet: plan.packet.clone(),
         needs: Needs::of(endpoints),

@@ -22,7 +22,7 @@ use crate::app::packets::Measured;
 use crate::app::printer::Printer;
 use crate::app::signals::{Stop, hangup, passed, user1};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{EngineChoice, RunPlan, RunView};
+use crate::config::{RunEngine, RunPlan, RunView};
 use crate::net::{Command, Finished, Remote};
 use crate::report::{NoticeKind, Severity};
 use crate::sys;
@@ -170,7 +170,7 @@ impl Session {
     fn greeting(&self) -> String {
         let count = self.roster.target_count();
         let noun = if count == 1 { "target" } else { "targets" };
-        let is_raw = self.plan.engine != EngineChoice::Unprivileged && sys::process::has_capability_net_raw();
+        let is_raw = self.plan.engine != RunEngine::Unprivileged && sys::process::has_capability_net_raw();
         let engine = if is_raw { "raw" } else { "unprivileged" };
         format!(
             "pathjitter {} watches {count} {noun} by {engine} sockets",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{DiagnosisPlan, EngineChoice, RunOutput, RunView, Target};
+use crate::config::{DiagnosisPlan, RunEngine, RunOutput, RunView, Target};
 use crate::series::{DEFAULT_PAYLOAD_BYTES, PacketOptions};
 
 /// A target at a name or an address, by ICMP and to port 443.
@@ -31,7 +31,7 @@ fn plan(targets: Vec<WatchedTarget>) -> RunPlan {
             interface: None,
             source: None,
         },
-        engine: EngineChoice::Auto,
+        engine: RunEngine::Auto,
         slot: Duration::ZERO,
         max_syn_rate: None,
         receive_buffer: None,

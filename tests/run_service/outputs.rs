@@ -1,0 +1,74 @@
+//! Logs that are rotated, disks that are full, and what is kept for the next start.
+
+use std::fs;
+
+use crate::support::Lab;
+use crate::{assert_stream, is_whole_window, lines_of, read, running};
+
+#[test]
+fn rotation_loses_no_line_and_writes_none_twice() {
+    let Some(lab) = Lab::new() else { return };
+    let host = lab.host("alone");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let args = format!("--json --each -i 5ms --window 1s --log {} 127.0.0.2", path("log").display());
+    let mut run = running(&host, &args);
+    for (signal, moved) in [("USR1", "log.1"), ("HUP", "log.2")] {
+        run.wait_for_many(20, |line| line.contains("\"probe\""));
+        fs::rename(path("log"), path(moved)).expect("a log");
+        run.signal(signal);
+        // What comes after the signal goes to a new file sooner or later, and the old one grows until then.
+        run.wait_for(|_| path("log").exists());
+    }
+    run.wait_for_many(20, |line| line.contains("\"probe\""));
+    run.signal("TERM");
+    let report = read(&run.finish());
+    let all: Vec<_> = ["log.1", "log.2", "log"].into_iter().flat_map(|name| lines_of(&path(name))).collect();
+    assert_stream(&all);
+    assert_eq!(all, report.events, "the log and the stream are the same lines");
+}
+
+#[test]
+fn a_full_disk_is_said_once_and_the_stream_goes_on() {
+    let Some(lab) = Lab::new() else { return };
+    let host = lab.host("alone");
+    // The kernel's own full disk.
+    let ended = running(&host, "--json --window 1s --duration 2500ms --log /dev/full 127.0.0.2").finish();
+    let report = read(&ended);
+    assert_eq!(report.stderr.lines().count(), 1, "{}", report.stderr);
+    assert!(report.stderr.contains("/dev/full"), "{}", report.stderr);
+    assert_eq!(report.windows().len(), 3);
+}
+
+#[test]
+fn baselines_outlive_a_restart_and_a_spoilt_file_costs_no_more_than_them() {
+    let Some(lab) = Lab::new() else { return };
+    let host = lab.host("alone");
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state.json");
+    let args = format!("--json --each -i 10ms --window 1s --state {} 127.0.0.2", state.display());
+    let serve = || {
+        let mut run = running(&host, &args);
+        run.wait_for(|line| is_whole_window(line, "127.0.0.2"));
+        run.signal("TERM");
+        read(&run.finish())
+    };
+    assert_eq!(serve().stderr, "", "no file yet");
+    let kept = fs::read_to_string(&state).expect("a state file");
+    let kept: serde_json::Value = serde_json::from_str(&kept).expect("JSON");
+    assert_eq!(kept["series"][0]["target"], "127.0.0.2");
+    assert_eq!(kept["series"].as_array().map(Vec::len), Some(1), "the control has no past");
+    let total = |kept: &serde_json::Value| -> u64 {
+        let cells = kept["series"][0]["saved"]["parts"].as_array().into_iter().flatten();
+        let cells = cells.flat_map(|part| part.as_array().into_iter().flatten());
+        cells.map(|cell| cell[1].as_u64().expect("a count")).sum()
+    };
+    assert_eq!(serve().stderr, "");
+    let again = fs::read_to_string(&state).expect("a state file");
+    let again: serde_json::Value = serde_json::from_str(&again).expect("JSON");
+    assert!(total(&again) > total(&kept) + 50, "the second run goes on where the first ended");
+    fs::write(&state, "{\"spoilt\":").expect("a state file");
+    let spoilt = serve();
+    assert!(spoilt.stderr.contains("state.json"), "{}", spoilt.stderr);
+    assert_eq!(spoilt.stderr.lines().count(), 1, "{}", spoilt.stderr);
+}
