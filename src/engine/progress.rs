@@ -34,7 +34,7 @@ pub(super) struct Progress {
     pub(super) parked: bool,
     /// Was closed while probes were under way.
     pub(super) cut: bool,
-    /// Sends no more.
+    /// Sends no more, and is forgotten once its probes are judged.
     pub(super) retired: bool,
 }
 

@@ -149,6 +149,11 @@ impl World {
         id
     }
 
+    /// Probes a series no more; its probes under way are still awaited.
+    pub fn retire(&mut self, series: SeriesId) {
+        self.prober.retire(series);
+    }
+
     /// Lets time pass up to `end`, without what happens at that moment itself. The observer is given each event as it happens, and
     /// with an answer the true round trip of its packet: from the moment a probe entered the network to that when its answer had
     /// reached this host.
@@ -159,9 +164,9 @@ impl World {
     /// As [`run_until`](Self::run_until), with a driver that launches probes of series whose pace has a count of 0, and is told what
     /// becomes of them. It may change between two calls.
     pub fn run_until_with(&mut self, end: Mono, driver: &mut dyn Driver) {
-        if let Some(asked) = driver.next_launch().into_iter().chain(driver.next_deadline()).min() {
-            let asked = asked.max(self.now);
-            self.wake = Some(self.wake.map_or(asked, |wake| wake.min(asked)));
+        if let Some(at) = turn::planned(driver) {
+            let at = at.max(self.now);
+            self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
         }
         while let Some(next) = self.next_moment().filter(|&at| at < end) {
             self.now = self.now.max(next);
@@ -176,11 +181,6 @@ impl World {
     /// Lets so much time pass: see [`run_until`](Self::run_until).
     pub fn run_for(&mut self, duration: Duration, observer: impl FnMut(&Event, Option<Rtt>)) {
         self.run_until(self.now.after(duration), observer);
-    }
-
-    /// Probes a series no more; its probes under way are still judged.
-    pub fn retire(&mut self, series: SeriesId) {
-        self.prober.retire(series);
     }
 
     /// Plans no further probes; those under way are still awaited.

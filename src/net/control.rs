@@ -30,11 +30,6 @@ pub trait Sink: Send {
     /// A moment has come that was asked for. All packets that arrived before `now` were read, and their events told.
     fn handle_deadline(&mut self, _now: Reading) {}
 
-    /// Asked before [`handle_deadline`](Self::handle_deadline): probes sent before this moment whose timeout has passed are settled now.
-    fn settles_before(&mut self, _now: Mono) -> Option<Mono> {
-        None
-    }
-
     /// Who decides about probes beyond the schedule, if anybody does.
     fn launcher(&mut self) -> Option<&mut dyn Launcher> {
         None

@@ -140,9 +140,6 @@ impl Prober {
             let slot = self
                 .schedule
                 .poll(now, |id| series[id.index()].admission.pace.interval)?;
-            if self.series[slot.series.index()].retired {
-                continue;
-            }
             match self.series[slot.series.index()].admission.proto {
                 Proto::Icmp | Proto::Udp => return Some(slot),
                 Proto::Tcp if self.syn_backlog.is_empty() && self.syn_pacer.try_take(now) => return Some(slot),
@@ -175,14 +172,17 @@ impl Prober {
         self.leave_flight(due.series, sent_at);
     }
 
-    /// Plans no further probes of a series; those under way are still judged, and then it is forgotten but for its number.
-    pub fn retire(&mut self, series: SeriesId) {
-        if let Some(progress) = self.series.get_mut(series.index()) {
-            progress.retired = true;
-            progress.parked = false;
-            self.syn_backlog.retain(|slot| slot.series != series);
-            self.forget_retired(series);
-        }
+    /// Plans no further probes of a series, and launches none; those under way are still awaited. Once they are answered or timed out,
+    /// all are settled and forgotten: what comes later is [`What::LateAfterClose`]. A few bytes of a series stay, because ids are not used again.
+    pub fn retire(&mut self, id: SeriesId) {
+        let Some(progress) = self.series.get_mut(id.index()) else {
+            return;
+        };
+        progress.retired = true;
+        progress.parked = false;
+        self.schedule.remove(id);
+        self.syn_backlog.retain(|slot| slot.series != id);
+        self.forget_retired(id);
     }
 
     /// Plans no further probes; those under way are still awaited.

@@ -72,31 +72,12 @@ impl Prober {
         self.forget_retired(id);
     }
 
-    /// Gives back the memory of a series that was retired, once nothing of it is under way.
+    /// Gives up the memory of a series that is retired, once none of its probes is under way.
     pub(super) fn forget_retired(&mut self, id: SeriesId) {
         let progress = &self.series[id.index()];
         if progress.retired && progress.in_flight == 0 {
             self.settle_through(id, progress.next_seq);
-            self.series[id.index()].ring = Ring::new(1);
-        }
-    }
-
-    /// Settles what was sent before this moment and has timed out: an answer to it would come after the end of its window.
-    pub fn settle_before(&mut self, moment: Mono) {
-        for index in 0..self.series.len() {
-            let id = SeriesId::new(u32::try_from(index).unwrap_or(u32::MAX));
-            while let Some(entry) = self.series[index]
-                .next_to_settle()
-                .filter(|entry| entry.sent_at < moment)
-            {
-                let fate = match entry.state {
-                    State::Done(fate) => fate,
-                    State::Overdue { .. } => Fate::Lost,
-                    State::Sending | State::Waiting { .. } => break,
-                };
-                self.settle_one(id, entry, fate);
-            }
-            self.settle(id);
+            self.series[id.index()].ring = Ring::new(0);
         }
     }
 
