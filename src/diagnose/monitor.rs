@@ -366,21 +366,19 @@ impl Monitor {
 
 impl Launcher for Monitor {
     fn next_launch(&self) -> Option<Mono> {
-        self.tracing.sweeper()?.next_launch()
+        self.tracing.next_launch()
     }
 
     fn poll_launch(&mut self, now: Mono) -> Option<Launch> {
-        self.tracing.sweeper_mut()?.poll_launch(now)
+        self.tracing.poll_launch(now)
     }
 
     fn launched(&mut self, launch: Launch, seq: Option<ProbeSeq>, now: Mono) {
-        if let Some(sweeper) = self.tracing.sweeper_mut() {
-            sweeper.launched(launch, seq, now);
-        }
+        self.tracing.launched(launch, seq, now);
     }
 
     fn is_done(&self) -> bool {
-        self.tracing.sweeper().is_none_or(Launcher::is_done)
+        self.tracing.is_done()
     }
 }
 

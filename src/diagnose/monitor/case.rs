@@ -39,8 +39,8 @@ pub(super) struct Case {
     pub(super) judge_at: Mono,
     /// Since when nothing of it lasts.
     pub(super) ended: Option<Mono>,
-    /// Whose traces are of interest, with their complete rounds when they came to be.
-    pub(super) traced: BTreeMap<TargetId, u64>,
+    /// Whose traces are of interest.
+    pub(super) traced: BTreeSet<TargetId>,
     /// Those whose trace was told.
     pub(super) trace_told: BTreeSet<TargetId>,
 }
@@ -96,7 +96,7 @@ impl Case {
             tell_at: now.after(HOLD),
             judge_at: now,
             ended: None,
-            traced: BTreeMap::new(),
+            traced: BTreeSet::new(),
             trace_told: BTreeSet::new(),
         }
     }
@@ -155,9 +155,7 @@ impl Case {
             self.suffers(*target, part.first, part.peak, part.persistent);
         }
         self.healthy.retain(|target| !self.members.contains_key(target));
-        for (target, rounds) in &other.traced {
-            self.traced.entry(*target).or_insert(*rounds);
-        }
+        self.traced.append(&mut other.traced);
         self.trace_told.append(&mut other.trace_told);
         self.ended = None;
         self.note_end(now);
@@ -230,8 +228,7 @@ impl Case {
         let peers = evidence.healthy.iter().take(PEERS);
         for member in members.chain(peers) {
             if self.traced.len() < MAX_TRACED + PEERS {
-                let rounds = records.tracing.cycles(member.target);
-                self.traced.entry(member.target).or_insert(rounds);
+                self.traced.insert(member.target);
             }
         }
         self.evidence = Some(Box::new(evidence));
