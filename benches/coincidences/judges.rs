@@ -20,8 +20,6 @@ pub(crate) struct Said {
     pub(crate) at: Mono,
     /// When it began.
     pub(crate) began: Mono,
-    /// Whom it names.
-    pub(crate) members: Vec<usize>,
 }
 
 /// Ours, and what it said so far.
@@ -88,13 +86,9 @@ impl Ours {
         while let Some(change) = self.judge.poll() {
             match change {
                 Change::Opened(anomaly) => {
-                    if std::env::var_os("SHOW").is_some() {
-                        eprintln!("{anomaly:?}");
-                    }
                     self.opened.push(Said {
                         at: now,
                         began: anomaly.began,
-                        members: anomaly.members.iter().map(|hit| hit.target.index()).collect(),
                     });
                 }
                 Change::Suspected(suspicion) => {
@@ -138,11 +132,7 @@ impl Buckets {
         }
         if self.spiked.len() >= self.least {
             if at >= self.quiet_until {
-                self.opened.push(Said {
-                    at,
-                    began: at,
-                    members: self.spiked.clone(),
-                });
+                self.opened.push(Said { at, began: at });
             }
             self.quiet_until = at.after(Duration::from_secs(10));
         }
