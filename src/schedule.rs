@@ -73,6 +73,11 @@ impl Schedule {
         self.heap.capacity() * size_of::<Reverse<(Mono, SeriesId)>>()
     }
 
+    /// Forgets the slot of a series.
+    pub fn remove(&mut self, series: SeriesId) {
+        self.heap.retain(|Reverse((_, of))| *of != series);
+    }
+
     /// Forgets all slots.
     pub fn clear(&mut self) {
         self.heap.clear();

@@ -34,6 +34,8 @@ pub(super) struct Progress {
     pub(super) parked: bool,
     /// Was closed while probes were under way.
     pub(super) cut: bool,
+    /// Sends no more, and is forgotten once its probes are judged.
+    pub(super) retired: bool,
 }
 
 impl Progress {
@@ -51,6 +53,7 @@ impl Progress {
             fastest: None,
             parked: false,
             cut: false,
+            retired: false,
         }
     }
 

@@ -149,6 +149,11 @@ impl World {
         id
     }
 
+    /// Probes a series no more; its probes under way are still awaited.
+    pub fn retire(&mut self, series: SeriesId) {
+        self.prober.retire(series);
+    }
+
     /// Lets time pass up to `end`, without what happens at that moment itself. The observer is given each event as it happens, and
     /// with an answer the true round trip of its packet: from the moment a probe entered the network to that when its answer had
     /// reached this host.
@@ -159,9 +164,9 @@ impl World {
     /// As [`run_until`](Self::run_until), with a driver that launches probes of series whose pace has a count of 0, and is told what
     /// becomes of them. It may change between two calls.
     pub fn run_until_with(&mut self, end: Mono, driver: &mut dyn Driver) {
-        if let Some(launch_at) = driver.next_launch() {
-            let launch_at = launch_at.max(self.now);
-            self.wake = Some(self.wake.map_or(launch_at, |wake| wake.min(launch_at)));
+        if let Some(at) = turn::planned(driver) {
+            let at = at.max(self.now);
+            self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
         }
         while let Some(next) = self.next_moment().filter(|&at| at < end) {
             self.now = self.now.max(next);

@@ -113,14 +113,19 @@ impl<S: Sink> Native<S> {
         while self.handle_commands() == Course::GoOn && !self.is_over() {
             let turn = self.read_clock();
             let timeout_due = self.prober.next_timeout().is_some_and(|at| at <= turn.mono);
-            if timeout_due {
+            let sink_due = self.sink.next_deadline().is_some_and(|at| at <= turn.mono);
+            if timeout_due || sink_due {
                 self.receive_all(ALL_ROUNDS);
                 self.time_out(turn.mono);
+                self.tell();
             } else if readiness != Readiness::TimerOnly {
                 self.receive_all(SOME_ROUNDS);
             }
             if turn.mono.since(self.drops_noted_at) >= DROPS_INTERVAL {
                 self.note_drops(turn.mono);
+            }
+            if sink_due {
+                self.sink.handle_deadline(turn);
             }
             self.rest(turn.mono);
             self.send_due();
@@ -177,7 +182,7 @@ impl<S: Sink> Native<S> {
                     self.refused.extend(refused);
                 }
                 Command::Admit(series) => series.iter().for_each(|(series, pace)| self.admit(series, *pace)),
-                Command::Retire(_) => {}
+                Command::Retire(series) => series.into_iter().for_each(|id| self.retire(id)),
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
                     self.sealed = true;
@@ -223,6 +228,13 @@ impl<S: Sink> Native<S> {
         );
         self.kinds.push(kind);
         self.sink.admitted(id, series, stamp, now);
+    }
+
+    /// Probes a series no more. Its ports are those of its flow, which other series use too, so they stay reserved; what the codec knows of
+    /// it stays, because answers may still come.
+    fn retire(&mut self, id: SeriesId) {
+        self.prober.retire(id);
+        self.sources.forget(id);
     }
 
     /// Reads all sockets until they are empty, at most so many batches each.

@@ -33,7 +33,7 @@ use crate::engine::{Admission, Arrival, Due, Measured, Prober};
 use crate::outcome::{Proto, SendError, StampSource};
 use crate::series::{Pace, PacketOptions, Series};
 use crate::sys;
-use crate::units::SeriesId;
+use crate::units::{Mono, SeriesId};
 
 /// What a portable run needs to know.
 #[derive(Clone, Debug)]
@@ -190,7 +190,7 @@ impl<S: Sink> Portable<S> {
                     // The event loop has to see a new socket once before anything can be sent on it.
                     tokio::task::yield_now().await;
                 }
-                Command::Retire(_) => {}
+                Command::Retire(series) => series.into_iter().for_each(|id| self.prober.retire(id)),
                 Command::Seal => self.sealed = true,
                 Command::Stop => {
                     self.sealed = true;
@@ -220,12 +220,18 @@ impl<S: Sink> Portable<S> {
         Ok(())
     }
 
-    /// Times out what was due before all that has arrived was handled.
+    /// Times out what was due before all that has arrived was handled, and lets the sink do what is due.
     async fn time_out(&mut self) {
-        let now = self.clock.mono();
-        if self.prober.next_timeout().is_some_and(|at| at <= now) {
+        let now = self.clock.read();
+        let is_due = |at: Option<Mono>| at.is_some_and(|at| at <= now.mono);
+        let sink_due = is_due(self.sink.next_deadline());
+        if sink_due || is_due(self.prober.next_timeout()) {
             self.receive_all().await;
-            self.prober.handle_deadline(now);
+            self.prober.handle_deadline(now.mono);
+        }
+        if sink_due {
+            self.tell();
+            self.sink.handle_deadline(now);
         }
     }
 
@@ -309,7 +315,9 @@ impl<S: Sink> Portable<S> {
     /// Sleeps until a probe has heard something, a command has come, or it is time for something.
     async fn wait(&mut self, waker: &AsyncFd<BorrowedFd<'_>>, inbox: &Inbox<S>) {
         let now = self.clock.mono();
-        let sleep = self.prober.next_deadline().map_or(IDLE, |at| at.since(now));
+        let deadlines = [self.prober.next_deadline(), self.sink.next_deadline()];
+        let next = deadlines.into_iter().flatten().min();
+        let sleep = next.map_or(IDLE, |at| at.since(now));
         let heard = tokio::select! {
             Some(heard) = self.waiting.join_next() => Some(heard),
             woken = waker.readable() => {

@@ -47,6 +47,11 @@ impl Sources {
         Ok(source)
     }
 
+    /// A series sends no more.
+    pub(super) fn forget(&mut self, series: SeriesId) {
+        self.known.remove(&series);
+    }
+
     /// Whether an address is this host's, as of the last second.
     fn is_owned(&mut self, source: IpAddr, now: Mono) -> bool {
         if self.owned.get(&source).is_some_and(|&at| now.since(at) < OWNED_FRESH) {

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::changes::Rival;
 use super::flights::Flights;
+use super::hop::Hop;
 use super::options::SweepOptions;
 use super::path::{End, PathReport};
 use super::tree::{Node, NodeId, Tree};
@@ -168,6 +169,16 @@ impl Course {
 
     /// What is known of the path.
     pub(super) fn report(&self, tree: &Tree, options: &SweepOptions) -> PathReport {
+        self.report_with(tree, options, |node, presumed| node.tally.snapshot(node.ttl, presumed))
+    }
+
+    /// The same with what is to be said of each hop; that is told whether the path only presumes its router.
+    pub(super) fn report_with(
+        &self,
+        tree: &Tree,
+        options: &SweepOptions,
+        hop: impl Fn(&Node, bool) -> Hop,
+    ) -> PathReport {
         let last = self
             .places
             .iter()
@@ -182,7 +193,7 @@ impl Course {
         let hops: Vec<_> = places
             .map(|place| {
                 let node = tree.node(place.node);
-                node.tally.snapshot(node.ttl, node.who.is_some() && !place.is_verified)
+                hop(node, node.who.is_some() && !place.is_verified)
             })
             .collect();
         PathReport {

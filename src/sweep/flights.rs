@@ -52,6 +52,28 @@ impl Flights {
         forgotten.filter(|old| old.stage == Stage::Open)
     }
 
+    /// Nothing can change any more about a probe.
+    pub(super) fn forget(&mut self, seq: ProbeSeq) {
+        if let Some(flight) = self.get_mut(seq) {
+            flight.stage = Stage::Closed;
+        }
+        while self.queue.front().is_some_and(|old| old.stage == Stage::Closed) {
+            self.queue.pop_front();
+        }
+    }
+
+    /// How many are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Gives up all, and returns those that are awaited.
+    pub(super) fn clear(&mut self) -> Vec<Flight> {
+        let all = std::mem::take(&mut self.queue);
+        all.into_iter().filter(|flight| flight.stage == Stage::Open).collect()
+    }
+
     pub(super) fn get_mut(&mut self, seq: ProbeSeq) -> Option<&mut Flight> {
         let at = self.queue.binary_search_by_key(&seq, |flight| flight.seq).ok()?;
         self.queue.get_mut(at)

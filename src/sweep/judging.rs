@@ -53,6 +53,10 @@ impl Sweeper {
             if let Some(flight) = self.close(path, seq, Stage::Closed) {
                 self.abandon(path, flight);
             }
+            if self.is_service() {
+                // Hops that never answer would fill the memory of each path with probes that were lost long ago.
+                self.paths[path].flights.forget(seq);
+            }
         }
         self.release_left();
     }
@@ -364,7 +368,7 @@ impl Sweeper {
     }
 }
 
-fn leave_flight(tally: &mut Tally) {
+pub(super) fn leave_flight(tally: &mut Tally) {
     tally.counts.in_flight = tally.counts.in_flight.saturating_sub(1);
 }
 

@@ -25,6 +25,7 @@ mod judging;
 mod moves;
 mod options;
 mod path;
+mod service;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use self::options::{Budget, SweepOptions};
 pub use self::path::{End, News, PathChange, PathReport};
 
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -69,6 +71,12 @@ pub struct Sweeper {
     left: Vec<NodeId>,
     /// Round 0 begins here.
     started: Option<Mono>,
+    /// When the next path may ask for its distance.
+    next_ask: Mono,
+    /// Paths that are swept faster than others, and how often.
+    hurried: HashMap<PathIndex, Duration>,
+    /// Numbers that a round of the usual interval takes.
+    fineness: u64,
     /// The latest moment that anybody told.
     now: Mono,
     undone: usize,
@@ -94,10 +102,23 @@ impl Sweeper {
             news: VecDeque::new(),
             left: Vec::new(),
             started: None,
+            next_ask: Mono::default(),
+            hurried: HashMap::new(),
+            fineness: 1,
             now: Mono::default(),
             undone: 0,
             order: 0,
             is_stopped: false,
+        }
+    }
+
+    /// The same for a service, where paths come and go, and may be [hurried](Self::hurry): rounds are numbered in steps of
+    /// [`FINENESS`](Self::FINENESS), so that there are numbers for those in between.
+    #[must_use]
+    pub fn for_service(options: SweepOptions, seed: u64) -> Self {
+        Self {
+            fineness: Self::FINENESS,
+            ..Self::new(options, seed)
         }
     }
 
@@ -112,8 +133,9 @@ impl Sweeper {
         self.paths.push(Course::new(id, series, self.random.random()));
         self.index.insert(id, path);
         self.undone += 1;
-        let place = u32::try_from(path).unwrap_or(u32::MAX);
-        self.push_turn(now.after(turns::STAGGER.saturating_mul(place)), TurnOf::Distance(path));
+        let ask_at = self.next_ask.max(now);
+        self.next_ask = ask_at.after(turns::STAGGER);
+        self.push_turn(ask_at, TurnOf::Distance(path));
         if let Some(cycles) = self.options.cycles {
             self.push_turn(now.after(self.longest(cycles)), TurnOf::Deadline(path));
         }

@@ -354,7 +354,7 @@ impl Sweeper {
         }
     }
 
-    fn leave(&mut self, path: PathIndex, id: NodeId) {
+    pub(super) fn leave(&mut self, path: PathIndex, id: NodeId) {
         self.tree.node_mut(id).members.retain(|&member| member != path);
         self.left.push(id);
     }

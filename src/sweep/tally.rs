@@ -103,6 +103,25 @@ impl Tally {
         }
     }
 
+    /// The same for the rounds from `first` on, as far as they are remembered. Who answered is known of all rounds only.
+    pub(super) fn snapshot_since(&self, ttl: u8, presumed: bool, first: u64) -> Hop {
+        let from = self.rounds.partition_point(|mark| mark.round < first);
+        let mut recent = Self {
+            responders: self.responders.clone(),
+            ..Self::default()
+        };
+        for mark in self.rounds.range(from..) {
+            recent.counts.sent += 1;
+            recent.mark(*mark);
+            if let Some(rtt) = mark.rtt {
+                recent.counts.received += 1;
+                recent.record(rtt);
+            }
+        }
+        recent.counts.in_flight = self.counts.in_flight;
+        recent.snapshot(ttl, presumed)
+    }
+
     fn accept(&mut self, sample: Sample) {
         let Sample {
             round,
@@ -116,6 +135,11 @@ impl Tally {
         if *self.source.get_or_insert(source) != source {
             return;
         }
+        self.record(rtt);
+    }
+
+    /// The next RTT, of the same source as all before.
+    fn record(&mut self, rtt: Rtt) {
         if let Some(last) = self.last {
             let (sum, steps) = self.differences;
             let step = Rtt::from_nanos(rtt.as_nanos().abs_diff(last.as_nanos())).as_micros() * 1e3;

@@ -6,4 +6,5 @@ mod discovery;
 mod network;
 mod random;
 mod routes;
+mod service;
 mod shared;

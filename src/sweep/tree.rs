@@ -13,6 +13,7 @@ use std::net::IpAddr;
 
 use super::tally::Tally;
 use super::who::Who;
+use crate::units::Mono;
 
 /// The index of a node.
 pub(super) type NodeId = usize;
@@ -37,6 +38,8 @@ pub(super) struct Node {
     pub(super) phase: f64,
     /// Whether its next turn is in the queue.
     pub(super) has_turn: bool,
+    /// When that is.
+    pub(super) turn_at: Mono,
     pub(super) mtu: Option<u32>,
     /// Who lost a probe here before anybody answered, and its round.
     losses: Vec<(PathIndex, u64)>,
@@ -132,6 +135,7 @@ impl Tree {
             tally: Tally::default(),
             phase,
             has_turn: false,
+            turn_at: Mono::default(),
             mtu: None,
             losses: Vec::new(),
             children: Vec::new(),

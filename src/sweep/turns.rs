@@ -57,7 +57,9 @@ impl Sweeper {
         }
         node.has_turn = true;
         let (generation, phase) = (node.generation, node.phase);
-        self.push_turn(now.after(spread.mul_f64(phase)), TurnOf::Node(id, generation));
+        let at = now.after(spread.mul_f64(phase));
+        node.turn_at = at;
+        self.push_turn(at, TurnOf::Node(id, generation));
     }
 
     /// What a turn launches, if anything.
@@ -68,7 +70,15 @@ impl Sweeper {
                 None
             }
             TurnOf::Distance(path) => self.take_distance(path, now),
-            TurnOf::Node(id, generation) => self.take_node(id, generation, now),
+            TurnOf::Node(id, generation) => {
+                let node = self.tree.live(id, generation)?;
+                // It may have an earlier one by now.
+                if node.turn_at != turn.at {
+                    return None;
+                }
+                node.has_turn = false;
+                self.take_node(id, generation, now)
+            }
         }
     }
 
@@ -91,7 +101,7 @@ impl Sweeper {
             seq,
             ttl: launch.ttl,
             node,
-            round: self.round(now),
+            round: self.round_of(node.map(|(id, _)| id), now),
             sent_at: now,
             account,
             stage: Stage::Open,
@@ -106,10 +116,13 @@ impl Sweeper {
         }
     }
 
-    /// Which round a moment belongs to.
-    pub(super) fn round(&self, at: Mono) -> u64 {
-        let since = at.since(self.started.unwrap_or(at));
-        nanos(since) / nanos(self.options.interval).max(1)
+    /// Which round a probe of a node belongs to that is sent at some moment. Where the node is hurried, it is one within the usual round.
+    fn round_of(&self, node: Option<NodeId>, at: Mono) -> u64 {
+        let since = nanos(at.since(self.started.unwrap_or(at)));
+        let usual = nanos(self.options.interval).max(1);
+        let hurried = node.map_or(usual, |id| nanos(self.interval_of(id)).max(1));
+        let within = (since % usual / hurried).min(self.fineness - 1);
+        (since / usual).saturating_mul(self.fineness).saturating_add(within)
     }
 
     /// The longest that a path may take.
@@ -157,7 +170,6 @@ impl Sweeper {
     }
 
     fn take_node(&mut self, id: NodeId, generation: u32, now: Mono) -> Option<Launch> {
-        self.tree.live(id, generation)?.has_turn = false;
         if self.is_sated(id) {
             return None;
         }
@@ -255,6 +267,7 @@ impl Sweeper {
         };
         if !node.has_turn {
             node.has_turn = true;
+            node.turn_at = at;
             self.push_turn(at, TurnOf::Node(id, generation));
         }
     }
@@ -282,8 +295,8 @@ impl Sweeper {
     }
 
     /// The turn of a node after one at `now`: in the next round, at its place in the interval.
-    fn next_slot(&self, id: NodeId, now: Mono) -> Mono {
-        let interval = self.options.interval;
+    pub(super) fn next_slot(&self, id: NodeId, now: Mono) -> Mono {
+        let interval = self.interval_of(id);
         let started = self.started.unwrap_or(now);
         let phase = nanos(interval.mul_f64(self.tree.node(id).phase));
         let earliest = nanos(now.since(started)) + nanos(interval) / 8 * 7;

@@ -59,7 +59,7 @@ impl Prober {
         let progress = self
             .series
             .get(series.index())
-            .filter(|progress| progress.is_launched())?;
+            .filter(|progress| progress.is_launched() && !progress.retired)?;
         let occupant = progress.ring.occupant(progress.next_seq).map(|oldest| oldest.state);
         if occupant.is_some_and(State::is_in_flight) {
             return None;
@@ -170,6 +170,19 @@ impl Prober {
         entry.state = State::Done(Fate::NotSent);
         self.emit(due.series, due.seq, sent_at, What::SendFailed(error));
         self.leave_flight(due.series, sent_at);
+    }
+
+    /// Plans no further probes of a series, and launches none; those under way are still awaited. Once they are answered or timed out,
+    /// all are settled and forgotten: what comes later is [`What::LateAfterClose`]. A few bytes of a series stay, because ids are not used again.
+    pub fn retire(&mut self, id: SeriesId) {
+        let Some(progress) = self.series.get_mut(id.index()) else {
+            return;
+        };
+        progress.retired = true;
+        progress.parked = false;
+        self.schedule.remove(id);
+        self.syn_backlog.retain(|slot| slot.series != id);
+        self.forget_retired(id);
     }
 
     /// Plans no further probes; those under way are still awaited.

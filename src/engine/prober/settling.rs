@@ -1,7 +1,7 @@
 //! The end of a probe: its timeout, and its fate in order of sending.
 
 use super::{Prober, is_waiting};
-use crate::engine::ring::{Entry, State};
+use crate::engine::ring::{Entry, Ring, State};
 use crate::outcome::{Fate, Proto, Unjudged, What};
 use crate::units::{Mono, ProbeSeq, SeriesId};
 
@@ -69,6 +69,16 @@ impl Prober {
             self.schedule.push(now, id);
         }
         self.settle(id);
+        self.forget_retired(id);
+    }
+
+    /// Gives up the memory of a series that is retired, once none of its probes is under way.
+    pub(super) fn forget_retired(&mut self, id: SeriesId) {
+        let progress = &self.series[id.index()];
+        if progress.retired && progress.in_flight == 0 {
+            self.settle_through(id, progress.next_seq);
+            self.series[id.index()].ring = Ring::new(0);
+        }
     }
 
     /// Settles, in order of sending, all probes of a series whose fate is known.

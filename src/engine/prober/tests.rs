@@ -1,6 +1,7 @@
 //! The prober in virtual time: a world in which every answer's delay is chosen by the test.
 
 mod launch;
+mod retire;
 
 use proptest::prelude::*;
 

@@ -9,6 +9,14 @@ use crate::units::{Mono, ProbeSeq, Rtt};
 pub trait Driver: Launcher {
     /// Something happened to a probe; with an answer comes the true round trip of its packet.
     fn event(&mut self, event: &Event, truth: Option<Rtt>);
+
+    /// When [`handle_deadline`](Self::handle_deadline) has something to do.
+    fn next_deadline(&mut self) -> Option<Mono> {
+        None
+    }
+
+    /// A moment has come that was asked for. All packets that arrived before `now` were read, and their events told.
+    fn handle_deadline(&mut self, _now: Mono) {}
 }
 
 impl Driver for Sweeper {

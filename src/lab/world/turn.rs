@@ -23,18 +23,21 @@ impl World {
         }
         self.prober.handle_deadline(self.now);
         self.tell(driver, None);
+        if driver.next_deadline().is_some_and(|at| at <= self.now) {
+            driver.handle_deadline(self.now);
+        }
         self.send_due(epoch);
         self.send_launched(epoch, driver);
         self.tell(driver, None);
         self.woken = false;
         self.free_at = self.free_at.max(self.now.after(TURN));
-        self.plan_wake(driver.next_launch());
+        self.plan_wake(planned(driver));
     }
 
-    /// Goes to sleep until the next deadline or launch, unless a packet has woken the loop already.
-    pub(super) fn plan_wake(&mut self, next_launch: Option<Mono>) {
+    /// Goes to sleep until the next deadline, of the prober or the driver, unless a packet has woken the loop already.
+    pub(super) fn plan_wake(&mut self, of_driver: Option<Mono>) {
         let late = draw(&self.options.wake_up_lateness, &mut self.random);
-        let next = self.prober.next_deadline().into_iter().chain(next_launch).min();
+        let next = self.prober.next_deadline().into_iter().chain(of_driver).min();
         let timer = next.map(|at| at.max(self.now).after(late));
         let packet = self.wake.filter(|_| self.woken);
         self.wake = timer.into_iter().chain(packet).min();
@@ -165,6 +168,11 @@ impl World {
             self.prober.handle_tx_stamp(due.series, due.seq, stamp);
         }
     }
+}
+
+/// When a driver wants to run next.
+pub(super) fn planned(driver: &mut dyn Driver) -> Option<Mono> {
+    driver.next_launch().into_iter().chain(driver.next_deadline()).min()
 }
 
 /// Reads a packet as the sockets give it to the engine: raw ICMPv6 sockets without IP header, and with its checksum verified.

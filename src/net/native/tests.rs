@@ -20,6 +20,9 @@ struct Collector {
     admitted: Vec<(SeriesId, Endpoint, StampSource)>,
     events: Vec<Event>,
     script: Option<Script>,
+    /// When the sink wants to run, and when it did, with the number of events that it had by then.
+    alarms: Vec<Mono>,
+    rung: Vec<(Mono, usize)>,
 }
 
 /// Launches probes of the first series at an interval.
@@ -59,6 +62,16 @@ impl Sink for Collector {
 
     fn event(&mut self, event: &Event) {
         self.events.push(*event);
+    }
+
+    fn next_deadline(&mut self) -> Option<Mono> {
+        self.alarms.last().copied()
+    }
+
+    fn handle_deadline(&mut self, now: Reading) {
+        while self.alarms.pop_if(|at| *at <= now.mono).is_some() {
+            self.rung.push((now.mono, self.events.len()));
+        }
     }
 
     fn launcher(&mut self) -> Option<&mut dyn Launcher> {
@@ -204,6 +217,62 @@ const IS_SETTLED: fn(&What) -> bool = |what| matches!(what, What::Settled(_));
 /// Makes this host keep silent when it is probed by echo.
 fn silence() {
     shell("echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all");
+}
+
+#[test]
+fn a_sink_runs_at_its_deadlines_and_has_had_all_that_arrived_before() {
+    in_fresh_network(|| {
+        let from = SystemClock::new().mono();
+        let alarms: Vec<_> = (1..=5).rev().map(|n| from.after(Duration::from_millis(20 * n))).collect();
+        let far = from.after(MINUTE * 60);
+        let sink = Collector {
+            alarms: std::iter::once(far).chain(alarms.clone()).collect(),
+            ..Collector::default()
+        };
+        let run = Run::start_for(options(), sink);
+        // Nothing is probed for as long: the thread has to wake up for the sink alone.
+        while run.look(|sink| sink.rung.len()) < 5 {
+            thread::yield_now();
+        }
+        run.admit(vec![(series(Ipv4Addr::LOCALHOST, Endpoint::Icmp), pace(1, MINUTE, Some(3)))]);
+        run.remote.send(Command::Seal);
+        // A deadline in an hour does not keep a run alive that is over.
+        let finished = run.finish();
+        assert_eq!(finished.complete, [true]);
+        for ((rung, _), asked) in finished.sink.rung.iter().zip(alarms.iter().rev()) {
+            assert!(rung >= asked, "{rung:?} before {asked:?}");
+        }
+        assert_eq!(finished.sink.rung.len(), 5);
+    });
+}
+
+#[test]
+fn a_retired_series_is_probed_no_more_and_the_other_goes_on() {
+    in_fresh_network(|| {
+        let run = Run::start();
+        let echo = |last: u8| {
+            let address = Ipv4Addr::new(127, 0, 0, last);
+            (series(address, Endpoint::Icmp), pace(1, MINUTE, None))
+        };
+        run.admit(vec![echo(1), echo(2)]);
+        run.wait_for(20, IS_SETTLED);
+        run.remote.send(Command::Retire(vec![SeriesId::new(0)]));
+        let sent_of = |id: u32| {
+            move |sink: &Collector| {
+                let sent = sink.events.iter().filter(|event| IS_SENT(&event.what));
+                sent.filter(|event| event.series == SeriesId::new(id)).count()
+            }
+        };
+        let (first, second) = (run.look(sent_of(0)), run.look(sent_of(1)));
+        while run.look(sent_of(1)) < second + 50 {}
+        assert_eq!(run.look(sent_of(0)), first);
+        run.remote.send(Command::Retire(vec![SeriesId::new(1)]));
+        run.remote.send(Command::Seal);
+        let finished = run.finish();
+        let sent = finished.sink.events.iter().filter(|event| IS_SENT(&event.what)).count();
+        assert!(fates(&finished).iter().all(|fate| matches!(fate, Fate::Received(_))));
+        assert_eq!(fates(&finished).len(), sent);
+    });
 }
 
 #[test]

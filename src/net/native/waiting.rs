@@ -18,10 +18,9 @@ impl<S: Sink> Native<S> {
         let timeout = match self.next_wake(now) {
             // Something is due already: answers are read along the way.
             Some(wake) if wake <= now => return Ok(Readiness::Unknown),
-            Some(wake) => Some(wake.since(now)),
-            // Nothing to do is the end of the run, as soon as no more series will come.
-            None if self.is_over() => return Ok(Readiness::Unknown),
-            None => None,
+            // Nothing to send and to await is the end of the run, as soon as no more series will come, whatever the sink has planned.
+            _ if self.is_over() => return Ok(Readiness::Unknown),
+            wake => wake.map(|wake| wake.since(now)),
         };
         let waker = self.inbox.waker();
         let mut fds = [PollFd::new(waker.as_fd(), Interest::Read); MAX_DESCRIPTORS];
@@ -48,10 +47,12 @@ impl<S: Sink> Native<S> {
 
     /// When to wake up without being woken.
     fn next_wake(&mut self, now: Mono) -> Option<Mono> {
-        let deadline = [self.prober.next_deadline(), self.next_launch()]
-            .into_iter()
-            .flatten()
-            .min();
+        let deadlines = [
+            self.prober.next_deadline(),
+            self.next_launch(),
+            self.sink.next_deadline(),
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
         if self.slot.is_zero() {
             return deadline;
         }
