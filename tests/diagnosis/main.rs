@@ -93,7 +93,7 @@ const SEEDS: u64 = 2;
 const WARM_UP: Duration = Duration::from_secs(70);
 
 /// Rhythms that are to be found out are repeated for at least so long.
-const LEAST: Duration = Duration::from_secs(60);
+const LEAST: Duration = Duration::from_mins(5);
 
 /// What ended is known to have ended after 20 good SYNs.
 const TAIL: Duration = Duration::from_secs(40);

@@ -58,7 +58,7 @@ impl Tracing {
         Self {
             options,
             seed,
-            slow: options.map(|options| Sweeper::new(options, seed)),
+            slow: options.map(|options| Sweeper::for_service(options, seed)),
             fast: None,
             is_fast: false,
             paths: BTreeMap::new(),
@@ -86,6 +86,9 @@ impl Tracing {
         if let Some(target) = self.targets.remove(&id) {
             self.paths.remove(&target);
             self.hurried.remove(&target);
+            for sweeper in self.sweepers_mut() {
+                sweeper.remove_path(id);
+            }
         }
     }
 

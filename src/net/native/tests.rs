@@ -223,7 +223,10 @@ fn silence() {
 fn a_sink_runs_at_its_deadlines_and_has_had_all_that_arrived_before() {
     in_fresh_network(|| {
         let from = SystemClock::new().mono();
-        let alarms: Vec<_> = (1..=5).rev().map(|n| from.after(Duration::from_millis(20 * n))).collect();
+        let alarms: Vec<_> = (1..=5)
+            .rev()
+            .map(|n| from.after(Duration::from_millis(20 * n)))
+            .collect();
         let far = from.after(MINUTE * 60);
         let sink = Collector {
             alarms: std::iter::once(far).chain(alarms.clone()).collect(),
@@ -234,7 +237,10 @@ fn a_sink_runs_at_its_deadlines_and_has_had_all_that_arrived_before() {
         while run.look(|sink| sink.rung.len()) < 5 {
             thread::yield_now();
         }
-        run.admit(vec![(series(Ipv4Addr::LOCALHOST, Endpoint::Icmp), pace(1, MINUTE, Some(3)))]);
+        run.admit(vec![(
+            series(Ipv4Addr::LOCALHOST, Endpoint::Icmp),
+            pace(1, MINUTE, Some(3)),
+        )]);
         run.remote.send(Command::Seal);
         // A deadline in an hour does not keep a run alive that is over.
         let finished = run.finish();

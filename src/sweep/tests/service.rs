@@ -81,14 +81,20 @@ fn a_hurried_path_is_probed_at_its_own_interval_within_the_budget_and_then_as_be
     lab.sweeper.hurry(SeriesId::new(1), second, lab.now);
     lab.run_until(seconds(140));
     let from_then = |path: u32, ttl: u8, from: u64, to: u64| {
-        let probes = lab.probes.iter().filter(move |probe| probe.path == path && probe.ttl == ttl);
+        let probes = lab
+            .probes
+            .iter()
+            .filter(move |probe| probe.path == path && probe.ttl == ttl);
         probes
             .filter(|probe| probe.at >= seconds(from) && probe.at < seconds(to))
             .count()
     };
     // 40 s at one a second.
     assert!((38..=42).contains(&from_then(1, 5, 100, 140)));
-    assert!((3..=5).contains(&from_then(0, 5, 100, 140)), "the others go on as before");
+    assert!(
+        (3..=5).contains(&from_then(0, 5, 100, 140)),
+        "the others go on as before"
+    );
     for times in expired(&lab.probes).into_values() {
         let times: Vec<_> = times.into_iter().filter(|at| *at >= seconds(50)).collect();
         assert!(most_within(&times, Duration::from_secs(10)) <= 12);
@@ -96,7 +102,9 @@ fn a_hurried_path_is_probed_at_its_own_interval_within_the_budget_and_then_as_be
     lab.sweeper.relax(SeriesId::new(1));
     let before = lab.probes.len();
     lab.run_until(seconds(200));
-    let late = lab.probes[before..].iter().filter(|probe| probe.path == 1 && probe.ttl == 5);
+    let late = lab.probes[before..]
+        .iter()
+        .filter(|probe| probe.path == 1 && probe.ttl == 5);
     assert!((5..=8).contains(&late.count()));
 }
 
@@ -115,7 +123,11 @@ fn a_report_since_a_moment_holds_what_was_probed_since() {
     lab.sweeper.hurry(SeriesId::new(0), Duration::from_secs(1), lab.now);
     lab.run_until(seconds(121));
     let since = lab.sweeper.report_since(SeriesId::new(0), seconds(100)).unwrap();
-    assert!((18..=21).contains(&since.hops[0].counts.sent), "{:?}", since.hops[0].counts);
+    assert!(
+        (18..=21).contains(&since.hops[0].counts.sent),
+        "{:?}",
+        since.hops[0].counts
+    );
     assert_eq!(since.hops[0].counts.received, since.hops[0].counts.sent);
     let lossy = since.hops[1].counts;
     assert!(lossy.received == 0 && (16..=21).contains(&lossy.sent), "{lossy:?}");
