@@ -75,7 +75,7 @@ impl Watch {
             slot: Duration::ZERO,
         };
         let mut watch = Self {
-            world: World::new(topology, seed, WorldOptions::default()),
+            world: World::new(topology, seed, world_options()),
             watcher: Watcher {
                 monitor: Monitor::new(options, seed),
                 news: Vec::new(),
@@ -267,3 +267,11 @@ const SWEEP: SweepOptions = SweepOptions {
     budget: Budget::Gentle,
     max_silent: 5,
 };
+
+/// A service remembers probes for little longer than they may be answered: what is lost is settled when it is forgotten.
+fn world_options() -> WorldOptions {
+    WorldOptions {
+        memory: 16,
+        ..WorldOptions::default()
+    }
+}
