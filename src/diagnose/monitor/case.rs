@@ -29,6 +29,8 @@ pub(super) struct Case {
     pub(super) chance: Option<f64>,
     pub(super) onset_skew: Duration,
     latch: Latch,
+    /// How many members it had when it was judged last.
+    judged_members: usize,
     /// What it was judged on last.
     pub(super) evidence: Option<Box<Evidence>>,
     /// As it was told last.
@@ -91,6 +93,7 @@ impl Case {
             chance: None,
             onset_skew: Duration::ZERO,
             latch: Latch::default(),
+            judged_members: 0,
             evidence: None,
             told: None,
             tell_at: now.after(HOLD),
@@ -223,7 +226,9 @@ impl Case {
     pub(super) fn judge(&mut self, records: &Records<'_>, now: Mono) {
         let Judgement { verdict, evidence } = records.judge(self, now);
         self.last = self.last.max(evidence.last);
-        self.latch.consider(verdict, now);
+        let may_say_less = now.since(self.began) < YOUNG || self.judged_members != self.members.len();
+        self.judged_members = self.members.len();
+        self.latch.consider(verdict, may_say_less, now);
         let members = evidence.members.iter().take(MAX_TRACED);
         let peers = evidence.healthy.iter().take(PEERS);
         for member in members.chain(peers) {
@@ -313,8 +318,8 @@ impl Source {
 
 impl Latch {
     /// Takes a new judgement. It replaces one that says less at once, one that says as much when it is found again, and one that says
-    /// more only when it is found again and again.
-    fn consider(&mut self, verdict: Verdict, now: Mono) {
+    /// more only when it is found again and again, and not for good: what lasts becomes usual, and then nothing is found any more.
+    fn consider(&mut self, verdict: Verdict, may_say_less: bool, now: Mono) {
         let Some(current) = &self.verdict else {
             self.verdict = Some(verdict);
             return;
@@ -324,6 +329,9 @@ impl Latch {
         if is_same || says > said {
             self.verdict = Some(verdict);
             self.rival = None;
+            return;
+        }
+        if says < said && !may_say_less {
             return;
         }
         let rival = (verdict.code, address(&verdict));
