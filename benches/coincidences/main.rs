@@ -32,10 +32,13 @@ use rand_chacha::ChaCha8Rng;
 use shared::{Disturbance, Run, play};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
+/// Measures, prints, and says whether its bar is met.
+type Part = fn(Form) -> bool;
+
 fn main() -> ExitCode {
     let form = Form::from_environment();
     println!("form: {form:?}; seeds from 1; 5 probes/s and backend, budget of 1 false incident in 30 days");
-    let parts: [(&str, fn(Form) -> bool); 3] = [("false", false_incidents), ("shared", disturbances), ("few", few)];
+    let parts: [(&str, Part); 3] = [("false", false_incidents), ("shared", disturbances), ("few", few)];
     let is_asked = |name: &str| std::env::args().any(|arg| arg == name);
     let any_asked = parts.iter().any(|(name, _)| is_asked(name));
     let mut met = true;
@@ -201,7 +204,7 @@ fn disturbed_run((backends, disturbed): (u32, u32), each: u32, warm_up_s: u64, s
         backends,
         loss: ONE_A_MINUTE,
         disturbances,
-        length: from + Duration::from_secs(60),
+        length: from + Duration::from_mins(1),
         seed,
     }
 }
@@ -250,7 +253,7 @@ const BURSTS: [(&str, u64, f64, bool); 3] = [
 ];
 
 fn bursts(backends: u32, delay_ms: u64, loss: f64, seed: u64) -> Run {
-    let length = Duration::from_secs(BURSTS_FROM_S) + PERIOD * 2 + Duration::from_secs(60);
+    let length = Duration::from_secs(BURSTS_FROM_S) + PERIOD * 2 + Duration::from_mins(1);
     let burst = |n: u32| Disturbance {
         from: Duration::from_secs(BURSTS_FROM_S) + PERIOD * n,
         length: Duration::from_millis(700),
@@ -288,7 +291,7 @@ fn matches(said: &Said, truth: &Disturbance) -> bool {
 
 /// Events per 30 days, with the exact interval of a Poisson count.
 struct Rate {
-    rate: f64,
+    estimate: f64,
     low: f64,
     high: f64,
 }
@@ -303,14 +306,14 @@ impl Rate {
         };
         let per_month = 30.0 / days;
         Self {
-            rate: u32::try_from(count).map_or(f64::INFINITY, f64::from) * per_month,
+            estimate: u32::try_from(count).map_or(f64::INFINITY, f64::from) * per_month,
             low: quantile(2 * count, 0.025) * per_month,
             high: quantile(2 * count + 2, 0.975) * per_month,
         }
     }
 
     fn shown(&self) -> String {
-        format!("{:.2} [{:.2}, {:.2}]", self.rate, self.low, self.high)
+        format!("{:.2} [{:.2}, {:.2}]", self.estimate, self.low, self.high)
     }
 }
 
