@@ -104,7 +104,10 @@ impl Coincidences {
             self.suspected.resize(target + 1, (Mono::default(), Mono::default()));
         }
         self.streams[place] = Some(Followed::new(stream));
-        self.backends[target].get_or_insert_with(Backend::new).series.push(series);
+        self.backends[target]
+            .get_or_insert_with(Backend::new)
+            .series
+            .push(series);
         if !self.groups[0].members.contains(&stream.target) {
             self.groups[0].members.push(stream.target);
         }
@@ -250,7 +253,10 @@ impl Coincidences {
 
     /// A probe that was overdue is judged.
     fn fill_in(&mut self, series: SeriesId, target: TargetId, seq: ProbeSeq, at: Mono) {
-        let rtt = self.streams.get(series.index()).and_then(|followed| followed.as_ref()?.rtt(seq));
+        let rtt = self
+            .streams
+            .get(series.index())
+            .and_then(|followed| followed.as_ref()?.rtt(seq));
         if let (Some(rtt), Some(Some(backend))) = (rtt, self.backends.get_mut(target.index())) {
             backend.set_rtt(series, seq, Some(rtt));
             self.incidents.set_rtt(target, at, rtt);
@@ -333,9 +339,10 @@ impl Coincidences {
     fn say_suspected(&mut self, targets: &[TargetId], from: Mono, to: Mono) {
         let mut series = Vec::new();
         for target in targets {
-            let (Some(said), Some(Some(backend))) =
-                (self.suspected.get_mut(target.index()), self.backends.get(target.index()))
-            else {
+            let (Some(said), Some(Some(backend))) = (
+                self.suspected.get_mut(target.index()),
+                self.backends.get(target.index()),
+            ) else {
                 continue;
             };
             // Half of the time ahead is kept in reserve: not every spike needs a word.
@@ -346,7 +353,8 @@ impl Coincidences {
             series.extend(&backend.series);
         }
         if !series.is_empty() && self.changes.len() < MAX_CHANGES {
-            self.changes.push_back(Change::Suspected(Suspicion { series, from, to }));
+            self.changes
+                .push_back(Change::Suspected(Suspicion { series, from, to }));
         }
     }
 
@@ -364,7 +372,12 @@ impl Coincidences {
     /// Learns habits, and computes what may be spent by them.
     fn turn(&mut self, turned_at: Mono, now: Mono) {
         self.turned_at = Some(now);
-        let timeout = self.streams.iter().flatten().map(|followed| followed.stream.timeout).max();
+        let timeout = self
+            .streams
+            .iter()
+            .flatten()
+            .map(|followed| followed.stream.timeout)
+            .max();
         let window = self.groups.iter().map(|group| group.window).max().unwrap_or_default();
         let settled = now.before(timeout.unwrap_or_default() + window.saturating_mul(2) + SLACK);
         let elapsed = now.since(turned_at).as_secs_f64();
@@ -408,8 +421,16 @@ impl Coincidences {
         let Some(Some(backend)) = self.backends.get_mut(target.index()) else {
             return;
         };
-        let streams = || backend.series.iter().filter_map(|series| self.streams.get(series.index())?.as_ref());
-        backend.interval = streams().map(|followed| followed.stream.interval).min().unwrap_or_default();
+        let streams = || {
+            backend
+                .series
+                .iter()
+                .filter_map(|series| self.streams.get(series.index())?.as_ref())
+        };
+        backend.interval = streams()
+            .map(|followed| followed.stream.interval)
+            .min()
+            .unwrap_or_default();
         backend.baseline = streams().map(|followed| followed.baseline).max().unwrap_or_default();
         let pace = |followed: &Followed| 1.0 / followed.stream.interval.as_secs_f64().max(SHORTEST_S);
         backend.pace = streams().map(pace).sum();

@@ -13,7 +13,10 @@ use super::watch::{Told, in_family};
 /// What is otherwise than the file says, in words.
 pub(crate) fn deviations(topology: &Topology, told: &[Told], v6: bool) -> Vec<String> {
     let Some(code) = code(topology.verdict.code) else {
-        return told.iter().map(|told| format!("false alarm: {}", words(&told.last))).collect();
+        return told
+            .iter()
+            .map(|told| format!("false alarm: {}", words(&told.last)))
+            .collect();
     };
     let found: Vec<&Told> = told.iter().filter(|told| told.last.verdict == code).collect();
     let mut wrong = Vec::new();

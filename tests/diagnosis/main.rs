@@ -38,7 +38,12 @@ fn every_story_is_found_for_what_its_file_says() {
             .map(|what| format!("{}, seed {seed}: {what}", story.name))
             .collect()
     });
-    assert!(wrong.is_empty(), "{} in {runs} runs:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} in {runs} runs:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 fn is_wanted(name: &str) -> bool {

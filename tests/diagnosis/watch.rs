@@ -224,9 +224,10 @@ fn probed(topology: &Topology, v6: bool) -> Vec<Series> {
         let routers = &topology.routers;
         routers.iter().any(|router| *router.name == *series.target)
     };
-    let all = topology.expectations.iter().flat_map(|expected| {
-        series_of(topology, &expected.probe).unwrap_or_else(|why| panic!("{why}"))
-    });
+    let all = topology
+        .expectations
+        .iter()
+        .flat_map(|expected| series_of(topology, &expected.probe).unwrap_or_else(|why| panic!("{why}")));
     let wanted = |series: &Series| series.address.is_ipv6() == v6 && !is_router(series);
     let mut all: Vec<Series> = all.filter(wanted).collect();
     let place = |series: &Series| (Arc::clone(&series.target), series.endpoint);

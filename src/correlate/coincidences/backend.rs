@@ -100,7 +100,11 @@ impl Backend {
 
     /// Fills in the RTT of a spike that was overdue before. Its send time.
     pub(super) fn set_rtt(&mut self, series: SeriesId, seq: ProbeSeq, rtt: Option<Rtt>) {
-        let spike = self.spikes.iter_mut().rev().find(|spike| (spike.series, spike.seq) == (series, seq));
+        let spike = self
+            .spikes
+            .iter_mut()
+            .rev()
+            .find(|spike| (spike.series, spike.seq) == (series, seq));
         if let Some(spike) = spike {
             spike.rtt = rtt;
         }
@@ -121,7 +125,10 @@ impl Backend {
     pub(super) fn onsets(&self, channel: Channel, after: Mono, to: Mono) -> impl Iterator<Item = Mono> {
         let onsets = &self.episodes[channel.index()].onsets;
         let first = onsets.partition_point(|onset| onset.at <= after);
-        onsets.range(first..).map(|onset| onset.at).take_while(move |at| *at <= to)
+        onsets
+            .range(first..)
+            .map(|onset| onset.at)
+            .take_while(move |at| *at <= to)
     }
 
     /// Its onsets of a level in `(after, to]` are no habit.

@@ -63,7 +63,10 @@ mod tests {
         let p = [0.5, 0.013, 0.2, 1e-6, 0.9, 0.07, 0.33, 0.0, 1.0, 0.61];
         for trials in 0..=p.len() {
             for least in 0..=trials + 1 {
-                let (ours, slow) = (at_least(least, p[..trials].iter().copied()), by_enumeration(least, &p[..trials]));
+                let (ours, slow) = (
+                    at_least(least, p[..trials].iter().copied()),
+                    by_enumeration(least, &p[..trials]),
+                );
                 assert!((ours - slow).abs() < 1e-12, "{least} of {trials}: {ours}, not {slow}");
             }
         }
@@ -86,7 +89,10 @@ mod tests {
     #[test]
     fn the_binomial_tail_agrees_with_equal_trials() {
         for least in 0..=12 {
-            let (ours, slow) = (binomial_at_least(least, 11, 0.03), at_least(usize::try_from(least).unwrap(), [0.03; 11]));
+            let (ours, slow) = (
+                binomial_at_least(least, 11, 0.03),
+                at_least(usize::try_from(least).unwrap(), [0.03; 11]),
+            );
             assert!((ours - slow).abs() < 1e-12, "{least}: {ours}, not {slow}");
         }
     }

@@ -100,7 +100,10 @@ fn coincidences(onsets: &[(Mono, TargetId)], window: Duration) -> u32 {
     let mut times = 0;
     let mut next = Mono::default();
     for (place, &(at, target)) in onsets.iter().enumerate() {
-        let mut near = onsets[..place].iter().rev().take_while(|(earlier, _)| at.since(*earlier) < window);
+        let mut near = onsets[..place]
+            .iter()
+            .rev()
+            .take_while(|(earlier, _)| at.since(*earlier) < window);
         if at >= next && near.any(|(_, other)| *other != target) {
             times += 1;
             next = at.after(window.saturating_mul(2));

@@ -7,8 +7,8 @@
 //! It errs upwards: by one standard deviation of the count and one episode more than there were, so that a backend which has shown nothing
 //! in a minute is not taken for one that never will. The larger of the last day's and the last minutes' counts, since noise comes and goes.
 
-use super::channel::CHANNELS;
 use super::chance::factor;
+use super::channel::CHANNELS;
 
 /// Counts of one backend. All fade.
 #[derive(Clone, Debug, Default)]

@@ -80,11 +80,19 @@ impl Incidents {
     }
 
     /// Whether these belong to an alarm that was just raised. Then they need no test of their own, and the one that just began is a member.
-    pub(super) fn join(&mut self, gathering: &Gathering, (target, first): (TargetId, Mono), backends: &[Option<Backend>]) -> bool {
+    pub(super) fn join(
+        &mut self,
+        gathering: &Gathering,
+        (target, first): (TargetId, Mono),
+        backends: &[Option<Backend>],
+    ) -> bool {
         let is_part = |open: &&mut Open| {
             let (_, started) = open.started;
             let near = open.window.saturating_mul(2);
-            let mut known = gathering.members.iter().filter(|(target, _)| open.place(*target).is_some());
+            let mut known = gathering
+                .members
+                .iter()
+                .filter(|(target, _)| open.place(*target).is_some());
             gathering.end <= started.after(near) && gathering.end.after(near) >= started && known.nth(1).is_some()
         };
         let Some(open) = self.open.iter_mut().find(is_part) else {
@@ -129,7 +137,10 @@ impl Incidents {
             let left = backends.get(target.index()).and_then(Option::as_ref);
             let counted = open.counted[place];
             let hit = &mut open.anomaly.members[place];
-            let mut spikes = left.into_iter().flat_map(Backend::spikes).filter(|spike| (hit.first..=counted).contains(&spike.at));
+            let mut spikes = left
+                .into_iter()
+                .flat_map(Backend::spikes)
+                .filter(|spike| (hit.first..=counted).contains(&spike.at));
             match spikes.next() {
                 Some(first) => hit.first = first.at,
                 None => {
@@ -142,7 +153,13 @@ impl Incidents {
     }
 
     /// Says what is new at `now`, and closes what is over.
-    pub(super) fn turn(&mut self, now: Mono, backends: &[Option<Backend>], everybody: &[TargetId], out: &mut VecDeque<Change>) {
+    pub(super) fn turn(
+        &mut self,
+        now: Mono,
+        backends: &[Option<Backend>],
+        everybody: &[TargetId],
+        out: &mut VecDeque<Change>,
+    ) {
         for open in &mut self.open {
             let is_over = now >= open.over_at() || open.anomaly.members.len() < 2;
             if open.said != Said::All || is_over {
@@ -161,7 +178,8 @@ impl Incidents {
                 self.past.push_back(open.past());
             }
         }
-        self.open.retain(|open| now < open.over_at() && open.anomaly.members.len() >= 2);
+        self.open
+            .retain(|open| now < open.over_at() && open.anomaly.members.len() >= 2);
         while self.past.len() > MAX_PAST {
             self.past.pop_front();
         }
@@ -240,7 +258,9 @@ impl Open {
         }
         self.alive = self.alive.max(alarm.end);
         self.anomaly.chance = self.anomaly.chance.map(|chance| chance.min(alarm.chance));
-        if let (AnomalyKind::Repeated { times: so_far }, AnomalyKind::Repeated { times }) = (self.anomaly.kind, alarm.kind) {
+        if let (AnomalyKind::Repeated { times: so_far }, AnomalyKind::Repeated { times }) =
+            (self.anomaly.kind, alarm.kind)
+        {
             self.anomaly.kind = AnomalyKind::Repeated {
                 times: times.max(so_far),
             };
@@ -296,7 +316,10 @@ impl Open {
             }
             None if lasts => {
                 let began = self.started.1.before(near);
-                let spikes = backends.get(target.index()).and_then(Option::as_ref).map(Backend::spikes);
+                let spikes = backends
+                    .get(target.index())
+                    .and_then(Option::as_ref)
+                    .map(Backend::spikes);
                 let mut spikes = spikes.into_iter().flatten().filter(|spike| spike.at >= began);
                 if let (Some(first), Some(_)) = (spikes.next(), spikes.next()) {
                     self.include(target, first.at, backends);
@@ -310,7 +333,11 @@ impl Open {
     /// It is alive while half of those who began it spike together.
     fn go_on(&mut self, at: Mono) {
         let from = at.before(self.window.saturating_mul(2));
-        let together = self.counted.iter().filter(|newest| **newest > from && **newest <= at).count();
+        let together = self
+            .counted
+            .iter()
+            .filter(|newest| **newest > from && **newest <= at)
+            .count();
         if together >= self.started.0.div_ceil(2).max(2) {
             self.alive = self.alive.max(at);
         }

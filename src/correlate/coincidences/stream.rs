@@ -62,7 +62,9 @@ impl Followed {
 
     /// A probe stood out. Whether the one beside it did as well.
     pub(super) fn is_second(&mut self, seq: ProbeSeq) -> bool {
-        let is_second = self.newest.is_some_and(|newest| newest.next() == seq || seq.next() == newest);
+        let is_second = self
+            .newest
+            .is_some_and(|newest| newest.next() == seq || seq.next() == newest);
         self.newest = self.newest.max(Some(seq));
         is_second
     }
