@@ -192,7 +192,8 @@ impl Monitor {
             stamp,
         } = watched;
         self.tick.get_or_insert(now);
-        let part = self.table.admit(id, series, &role);
+        let is_loopback = role == Role::Loopback;
+        let part = self.table.admit(id, series, role);
         let proto = series.endpoint.proto();
         match part {
             Part::Traces(target) => return self.tracing.admit(now, id, series, target),
@@ -207,7 +208,7 @@ impl Monitor {
                 self.troubles.admit(id, stream, now);
                 self.history.admit(id, proto, interval);
             }
-            Part::Control if role == Role::Loopback => self.own.set_loopback(id),
+            Part::Control if is_loopback => self.own.set_loopback(id),
             Part::Control => self.own.set_gateway(id),
         }
         let watch = Watch {

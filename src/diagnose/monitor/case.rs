@@ -74,8 +74,18 @@ pub(super) struct Suffering {
 #[derive(Debug, Default)]
 struct Latch {
     verdict: Option<Verdict>,
-    /// Who would replace it, how often in a row that was found, and when last.
-    rival: Option<(VerdictCode, Option<IpAddr>, u32, Mono)>,
+    rival: Option<Rival>,
+}
+
+/// What would replace a verdict.
+#[derive(Clone, Copy, Debug)]
+struct Rival {
+    code: VerdictCode,
+    suspect: Option<IpAddr>,
+    /// How often in a row it was found.
+    times: u32,
+    /// When last.
+    at: Mono,
 }
 
 impl Case {
@@ -334,18 +344,23 @@ impl Latch {
         if says < said && !may_say_less {
             return;
         }
-        let rival = (verdict.code, address(&verdict));
-        let (times, since) = match self.rival {
-            Some((code, at, times, last)) if (code, at) == rival => (times, last),
-            _ => (0, Mono::default()),
+        let (code, suspect) = (verdict.code, address(&verdict));
+        let known = self.rival.filter(|rival| rival.code == code && rival.suspect == suspect);
+        let rival = match known {
+            Some(rival) if now.since(rival.at) < APART => rival,
+            known => Rival {
+                code,
+                suspect,
+                times: known.map_or(0, |rival| rival.times) + 1,
+                at: now,
+            },
         };
-        let is_new = times == 0 || now.since(since) >= APART;
-        let (times, since) = if is_new { (times + 1, now) } else { (times, since) };
-        if times >= if says == said { AGAIN } else { AGAIN_AND_AGAIN } {
+        let needed = if says == said { AGAIN } else { AGAIN_AND_AGAIN };
+        if rival.times >= needed {
             self.verdict = Some(verdict);
             self.rival = None;
         } else {
-            self.rival = Some((rival.0, rival.1, times, since));
+            self.rival = Some(rival);
         }
     }
 }
