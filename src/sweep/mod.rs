@@ -12,6 +12,7 @@
 //! | when | each node once an interval, all of one round together, at most one probe a second and router | `turns`, `budget` |
 //! | what an answer means | router, target, or the end of the way | `who`, `judging` |
 //! | whether the way changed | the new router replaces the old one, not alternates with it | `changes` |
+//! | what of a run without end | paths come and go, are hurried, and are reported since a moment | `service` |
 //!
 //! A run of n cycles ends when each hop of each path has n judged rounds. What could not get that many, because others took the budget
 //! of its router or because it was discovered late, waits no longer than twice the time that n cycles take, and `DISCOVERY`.

@@ -1,7 +1,7 @@
 //! Sweeps without end: paths that come and go, that are looked at more closely for a while, and whose figures are of the recent past.
 //!
 //! What a router answered is counted for all paths that share it. So there is nothing to be reset when somebody wants to know what happened
-//! since a moment: each hop remembers its newest [`Hop::ROUNDS`] rounds one by one, and a report takes those that it wants.
+//! since a moment: each hop remembers its newest rounds one by one (`Hop::ROUNDS`), and a report takes those that it wants.
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod answers;
 mod errors;
 mod lifecycle;
 mod local;
+mod loopback;
 mod loss;
 mod queue;
 mod reach;

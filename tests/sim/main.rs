@@ -3,6 +3,7 @@
 //! the network says was dropped.
 
 mod clocks;
+mod deadlines;
 mod handshakes;
 mod launches;
 mod limits;
