@@ -267,7 +267,7 @@ impl Case {
     /// Whether what is said now differs from what was told in anything that matters.
     pub(super) fn differs_from_told(&self, incident: &Incident) -> bool {
         self.told.as_ref().is_none_or(|told| {
-            told.verdict != incident.verdict || names(told) != names(incident) || place(told) != place(incident)
+            told.verdict != incident.verdict || names(told) != names(incident) || !is_same_suspect(told, incident)
         })
     }
 
@@ -345,7 +345,9 @@ impl Latch {
             return;
         }
         let (code, suspect) = (verdict.code, address(&verdict));
-        let known = self.rival.filter(|rival| rival.code == code && rival.suspect == suspect);
+        let known = self
+            .rival
+            .filter(|rival| rival.code == code && rival.suspect == suspect);
         let rival = match known {
             Some(rival) if now.since(rival.at) < APART => rival,
             known => Rival {
@@ -403,9 +405,13 @@ fn names(incident: &Incident) -> Vec<&Arc<str>> {
     names
 }
 
-fn place(incident: &Incident) -> Option<(Option<IpAddr>, Option<u8>, Option<&Arc<str>>)> {
-    let suspect = incident.suspect.as_ref()?;
-    Some((suspect.address, suspect.ttl, suspect.name.as_ref()))
+/// Whether two of an incident name the same culprit.
+fn is_same_suspect(a: &Incident, b: &Incident) -> bool {
+    match (&a.suspect, &b.suspect) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.address == b.address && a.ttl == b.ttl && a.name == b.name,
+        _ => false,
+    }
 }
 
 /// The weight of a verdict that names a cause.
