@@ -9,13 +9,15 @@
 //! | which series probes or traces which backend | `table` |
 //! | what traces know, and whose are to hurry | `tracing` |
 //! | which anomaly belongs to which incident | `cases` |
-//! | one incident, and when its verdict changes | `case` |
+//! | one incident | `case` |
+//! | when its verdict changes | `latch` |
 //! | the evidence | `judging` |
 //! | what is told, and when | `telling` |
 
 mod case;
 mod cases;
 mod judging;
+mod latch;
 mod table;
 mod telling;
 mod tracing;

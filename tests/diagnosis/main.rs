@@ -23,6 +23,7 @@ fn every_story_is_found_for_what_its_file_says() {
         .iter()
         .filter(|story| not_judged(story.name).is_none())
         .flat_map(|story| (0..SEEDS).map(move |seed| (story, seed)))
+        .filter(|(story, seed)| story.name != LARGEST || *seed == 0)
         .collect();
     for (name, reason) in NOT_JUDGED {
         eprintln!("{name}: NOT JUDGED: {reason}");
@@ -30,7 +31,10 @@ fn every_story_is_found_for_what_its_file_says() {
     let runs = jobs.len();
     let wrong = each_of(jobs, |(story, seed)| {
         let topology = read(story);
-        let plan = plan(&topology, *seed);
+        let mut plan = plan(&topology, *seed);
+        if story.name == LARGEST {
+            plan.lasts = topology.duration.0;
+        }
         let told = Watch::run(&topology, *seed, plan).incidents();
         let wrong = judge::deviations(&topology, &told, plan.v6);
         let named = |what| format!("{}, seed {seed}: {what}", story.name);
@@ -143,16 +147,13 @@ fn read(story: &Story) -> Topology {
 }
 
 /// Stories whose `[verdict]` is not what the service is to say of them.
-const NOT_JUDGED: [(&str, &str); 2] = [
-    (
-        "every-outcome",
-        "its verdict is one word for nine unrelated faults at nine backends, which the service tells as incidents of their own",
-    ),
-    (
-        "many-backends",
-        "4,000 series over the warm-up take minutes without optimisation; that nobody is accused by chance is for the benchmark of coincidences",
-    ),
-];
+const NOT_JUDGED: [(&str, &str); 1] = [(
+    "every-outcome",
+    "its verdict is one word for nine unrelated faults at nine backends, which the service tells as incidents of their own",
+)];
+
+/// Four thousand series: it is about size, and 10 s of it are 120,000 probes.
+const LARGEST: &str = "many-backends";
 
 /// How long a burst of the article's story lasts, and what was sent in it may wait.
 const BURST: Duration = Duration::from_secs(1);

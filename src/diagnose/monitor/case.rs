@@ -1,14 +1,14 @@
 //! One incident while it is under way: what gave it away, who suffers, what is made of it, and what was told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::judging::{Judgement, Records};
+use super::latch::Latch;
 use crate::correlate::{Anomaly, AnomalyKind, GroupId, Persistence};
 use crate::detect::Cause;
-use crate::diagnose::{Evidence, Incident, Verdict, VerdictCode};
+use crate::diagnose::{Evidence, Incident, Verdict};
 use crate::units::{Mono, Rtt, TargetId};
 
 /// An incident under way.
@@ -68,24 +68,6 @@ pub(super) struct Suffering {
     pub(super) first: Mono,
     pub(super) peak: Option<Rtt>,
     pub(super) persistent: Option<Persistence>,
-}
-
-/// A verdict that does not flap.
-#[derive(Debug, Default)]
-struct Latch {
-    verdict: Option<Verdict>,
-    rival: Option<Rival>,
-}
-
-/// What would replace a verdict.
-#[derive(Clone, Copy, Debug)]
-struct Rival {
-    code: VerdictCode,
-    suspect: Option<IpAddr>,
-    /// How often in a row it was found.
-    times: u32,
-    /// When last.
-    at: Mono,
 }
 
 impl Case {
@@ -186,7 +168,7 @@ impl Case {
     /// Whether it may be told: what several do at once, as soon as it is known what it is; what one does, when there was time to find out whether
     /// others do the same.
     pub(super) fn is_ripe(&self, now: Mono) -> bool {
-        let says_much = self.verdict().is_some_and(|verdict| weight(verdict.code) >= MUCH);
+        let says_much = self.latch.says_much();
         self.told.is_some() || self.tell_at <= now || says_much && self.is_of_several()
     }
 
@@ -229,7 +211,7 @@ impl Case {
 
     /// What is made of it.
     pub(super) fn verdict(&self) -> Option<&Verdict> {
-        self.latch.verdict.as_ref()
+        self.latch.verdict()
     }
 
     /// Judges it by all that is known at `now`.
@@ -326,60 +308,6 @@ impl Source {
     }
 }
 
-impl Latch {
-    /// Takes a new judgement. It replaces one that says less at once, one that says as much when it is found again, and one that says
-    /// more only when it is found again and again, and not for good: what lasts becomes usual, and then nothing is found any more.
-    fn consider(&mut self, verdict: Verdict, may_say_less: bool, now: Mono) {
-        let Some(current) = &self.verdict else {
-            self.verdict = Some(verdict);
-            return;
-        };
-        let is_same = current.code == verdict.code && address(current) == address(&verdict);
-        let (said, says) = (weight(current.code), weight(verdict.code));
-        if is_same || says > said {
-            self.verdict = Some(verdict);
-            self.rival = None;
-            return;
-        }
-        if says < said && !may_say_less {
-            return;
-        }
-        let (code, suspect) = (verdict.code, address(&verdict));
-        let known = self
-            .rival
-            .filter(|rival| rival.code == code && rival.suspect == suspect);
-        let rival = match known {
-            Some(rival) if now.since(rival.at) < APART => rival,
-            known => Rival {
-                code,
-                suspect,
-                times: known.map_or(0, |rival| rival.times) + 1,
-                at: now,
-            },
-        };
-        let needed = if says == said { AGAIN } else { AGAIN_AND_AGAIN };
-        if rival.times >= needed {
-            self.verdict = Some(verdict);
-            self.rival = None;
-        } else {
-            self.rival = Some(rival);
-        }
-    }
-}
-
-fn address(verdict: &Verdict) -> Option<IpAddr> {
-    verdict.suspect.as_ref()?.address
-}
-
-/// How much a verdict says.
-const fn weight(code: VerdictCode) -> u8 {
-    match code {
-        VerdictCode::Unknown => 0,
-        VerdictCode::CommonCause => 1,
-        _ => MUCH,
-    }
-}
-
 /// The lower, the more an anomaly decides what the whole is taken for.
 const fn rank(kind: AnomalyKind) -> u8 {
     match kind {
@@ -414,9 +342,6 @@ fn is_same_suspect(a: &Incident, b: &Incident) -> bool {
     }
 }
 
-/// The weight of a verdict that names a cause.
-const MUCH: u8 = 2;
-
 /// The rank of what several do at once.
 const COINCIDENCE: u8 = 1;
 
@@ -441,15 +366,6 @@ const SHORT: Duration = Duration::from_secs(2);
 
 /// An anomaly that changed is judged again when its turn's other news are in.
 const SOON: Duration = Duration::from_millis(100);
-
-/// Judgements closer to each other see the same probes.
-const APART: Duration = Duration::from_secs(1);
-
-/// So often another verdict of the same weight must be found.
-const AGAIN: u32 = 2;
-
-/// So often a verdict must be found that says less.
-const AGAIN_AND_AGAIN: u32 = 4;
 
 /// While an incident is young it is judged so often.
 const OFTEN: Duration = Duration::from_secs(2);
