@@ -14,6 +14,7 @@ use std::time::Duration;
 use pathjitter::diagnose::VerdictCode;
 use pathjitter::simnet::Topology;
 use pathjitter::simnet::stories::{self, Story};
+use pathjitter::simnet::topology::Span;
 use pathjitter::units::Mono;
 use watch::{Plan, Watch};
 
@@ -76,7 +77,9 @@ fn the_article_s_story_is_caught_after_half_an_hour_as_at_first() {
 
 #[test]
 fn stalls_of_this_host_are_nobody_else_s_fault() {
-    let topology = story("quiet");
+    // The machine as a whole stands still, now and then; and between, only the prober does.
+    let mut topology = story("busy-host");
+    topology.events[0].every = Some(Span(Duration::from_millis(7_300)));
     for seed in 0..SEEDS {
         let mut watch = Watch::begin(&topology, seed, plan(&topology, seed));
         watch.run_until(Mono::default().after(WARM_UP));
