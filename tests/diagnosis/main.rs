@@ -80,6 +80,8 @@ fn stalls_of_this_host_are_nobody_else_s_fault() {
     // The machine as a whole stands still, now and then; and between, only the prober does.
     let mut topology = story("busy-host");
     topology.events[0].every = Some(Span(Duration::from_millis(7_300)));
+    // So far away that answers are always on their way.
+    topology.links[0].set.delay = Some(Span(Duration::from_millis(50)));
     for seed in 0..SEEDS {
         let mut watch = Watch::begin(&topology, seed, plan(&topology, seed));
         watch.run_until(Mono::default().after(WARM_UP));
