@@ -80,9 +80,11 @@ pub(crate) fn play(run: &Run) -> Judged {
     let mut play = Play {
         run,
         random: ChaCha8Rng::seed_from_u64(run.seed),
-        rtts: LogNormal::new(0.4_f64.ln(), 0.2).unwrap_or_else(|_| unreachable!("0.2 is a deviation")),
+        rtts: LogNormal::new(0.4_f64.ln(), 0.2).expect("0.2 is a deviation"),
         coming,
-        probes: vec![[(Mono::default(), Duration::ZERO); 16]; run.backends as usize],
+        probes: (0..run.backends)
+            .map(|_| [(Mono::default(), Duration::ZERO); 16])
+            .collect(),
         detector,
         judged: Judged {
             ours: Ours::new(run.backends),
@@ -110,14 +112,14 @@ impl Play<'_> {
         let slot = usize::try_from(seq % 16).unwrap_or(0);
         if what == SEND {
             let fate = self.fate(backend, now);
-            self.probes[backend as usize][slot] = (now, fate.unwrap_or_default());
+            self.probes[SeriesId::new(backend).index()][slot] = (now, fate.unwrap_or_default());
             let end = fate.map_or((TIMEOUT, TIME_OUT), |rtt| (rtt, ANSWER));
             self.coming.push(Reverse((now.after(end.0), backend, seq, end.1)));
             // A tenth of jitter, as the schedule of the program has it.
             let next = INTERVAL.mul_f64(self.random.random_range(0.9..1.1));
             self.coming.push(Reverse((now.after(next), backend, seq + 1, SEND)));
         }
-        let (sent_at, rtt) = self.probes[backend as usize][slot];
+        let (sent_at, rtt) = self.probes[SeriesId::new(backend).index()][slot];
         let event = Event {
             series: SeriesId::new(backend),
             seq: ProbeSeq::new(seq),

@@ -174,8 +174,9 @@ impl Coincidences {
                 self.stand_out(series, target, seq, at);
             }
             Found::Withdrawn(seq) => {
-                if followed.settle(seq) {
-                    followed.withdraw(seq);
+                let was_overdue = followed.settle(seq);
+                followed.withdraw(seq);
+                if was_overdue {
                     self.forget(target, at, at);
                 }
             }
@@ -287,7 +288,7 @@ impl Coincidences {
                 return;
             }
             widest = widest.max(gathering.members.len());
-            alarms.extend(self.judge(place, channel, gathering));
+            alarms.extend(self.judge(place, channel, &gathering));
         }
         if let Some(alarm) = best(&alarms, widest) {
             self.incidents.raise(alarm, &self.backends);
@@ -295,7 +296,7 @@ impl Coincidences {
     }
 
     /// Tests a coincidence in one group. What may be an alarm is suspected.
-    fn judge(&mut self, place: usize, channel: Channel, gathering: Gathering) -> Option<Alarm> {
+    fn judge(&mut self, place: usize, channel: Channel, gathering: &Gathering) -> Option<Alarm> {
         let group = &self.groups[place];
         let allowance = group.allowance(channel.index());
         let (chance, probed) = gathering.chance(group, channel, &self.backends);
@@ -318,7 +319,7 @@ impl Coincidences {
             members: gathering.members.clone(),
         });
         if alarm.is_some() || chance <= self.suspicious() {
-            self.suspect(place, channel, &gathering);
+            self.suspect(place, channel, gathering);
         }
         alarm
     }

@@ -26,12 +26,11 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use self::cells::Channel;
 use self::desk::Desk;
 use self::lasting::Lasting;
 use self::shifts::{Moved, Shifts};
 use self::stream::{Limits, Patience, Tally, Watched};
-use super::{Anomaly, AnomalyKind, Change, Hit, Persistence, Stream};
+use super::{Anomaly, AnomalyKind, Change, Stream};
 use crate::detect::{Finding, Found, Symptom};
 use crate::outcome::{Answer, Event, Fate, InTime, Proto, What};
 use crate::units::{Mono, ProbeSeq, SeriesId, TargetId};
@@ -325,74 +324,6 @@ impl Troubles {
             healthy,
         );
         self.backends[target.index()].silent = Some((proto, anomaly));
-    }
-
-    /// Makes a backend part of what lasts, or ends its part in it.
-    fn judge_lasting(&mut self, target: TargetId, now: Mono) {
-        for channel in Channel::ALL {
-            let lasting = &mut self.lasting[channel.index()];
-            let is_member = lasting.contains(target);
-            match self.impaired(target, channel) {
-                None if is_member => self.lasting[channel.index()].leave(target, &mut self.desk),
-                Some((hit, chance)) if !is_member => self.open_lasting(channel, hit, chance, now),
-                _ => {}
-            }
-        }
-    }
-
-    /// What is in trouble of its own is so already, unless several are impaired at once: then that is the greater news.
-    fn open_lasting(&mut self, channel: Channel, hit: Hit, chance: f64, now: Mono) {
-        let target = hit.target;
-        let mut members = vec![hit];
-        if !self.lasting[channel.index()].join(&members[0], now, &mut self.desk) {
-            members.extend(self.waiting(target, channel));
-            if members.len() == 1 && self.backends[target.index()].alone.is_some() {
-                return;
-            }
-            let targets: Vec<TargetId> = members.iter().map(|hit| hit.target).collect();
-            let healthy = self.healthy(&targets);
-            let kind = AnomalyKind::Persistent(match channel {
-                Channel::Loss => Persistence::Loss,
-                Channel::Spikes => Persistence::Spikes,
-            });
-            members.sort_by_key(|hit| hit.first);
-            self.lasting[channel.index()].open(kind, members.clone(), now, chance, healthy, &mut self.desk);
-        }
-        for Hit { target, first, .. } in members {
-            if let Some(alone) = self.backends[target.index()].alone.take() {
-                self.desk.close(alone);
-            }
-            for series in self.backends[target.index()].streams.clone() {
-                if let Some(watched) = watched(&mut self.streams, series) {
-                    watched.cells.mark_trouble(first);
-                }
-            }
-        }
-    }
-
-    /// Other backends that are impaired, but no part of anything that lasts, because they are in trouble of their own.
-    fn waiting(&self, except: TargetId, channel: Channel) -> Vec<Hit> {
-        let others = self.targets().filter(|target| *target != except);
-        others
-            .filter(|target| !self.lasting[channel.index()].contains(*target))
-            .filter_map(|target| Some(self.impaired(target, channel)?.0))
-            .collect()
-    }
-
-    /// The part of a backend in what lasts, by its worst stream.
-    fn impaired(&self, target: TargetId, channel: Channel) -> Option<(Hit, f64)> {
-        let streams = self.streams_of(target);
-        let worst = streams
-            .filter_map(|watched| Some((watched.impaired(channel)?, watched.tally.peak)))
-            .min_by(|(a, _), (b, _)| a.chance.total_cmp(&b.chance))?;
-        let (impairment, peak) = worst;
-        let hit = Hit {
-            target,
-            first: impairment.first,
-            peak: peak.filter(|_| channel == Channel::Spikes),
-            probes: impairment.probes,
-        };
-        Some((hit, impairment.chance))
     }
 
     /// Backends with nothing open.

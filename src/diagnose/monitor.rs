@@ -9,13 +9,15 @@
 //! | which series probes or traces which backend | `table` |
 //! | what traces know, and whose are to hurry | `tracing` |
 //! | which anomaly belongs to which incident | `cases` |
-//! | one incident, and when its verdict changes | `case` |
+//! | one incident | `case` |
+//! | when its verdict changes | `latch` |
 //! | the evidence | `judging` |
 //! | what is told, and when | `telling` |
 
 mod case;
 mod cases;
 mod judging;
+mod latch;
 mod table;
 mod telling;
 mod tracing;
@@ -192,7 +194,8 @@ impl Monitor {
             stamp,
         } = watched;
         self.tick.get_or_insert(now);
-        let part = self.table.admit(id, series, &role);
+        let is_loopback = role == Role::Loopback;
+        let part = self.table.admit(id, series, role);
         let proto = series.endpoint.proto();
         match part {
             Part::Traces(target) => return self.tracing.admit(now, id, series, target),
@@ -207,7 +210,7 @@ impl Monitor {
                 self.troubles.admit(id, stream, now);
                 self.history.admit(id, proto, interval);
             }
-            Part::Control if role == Role::Loopback => self.own.set_loopback(id),
+            Part::Control if is_loopback => self.own.set_loopback(id),
             Part::Control => self.own.set_gateway(id),
         }
         let watch = Watch {
@@ -366,21 +369,19 @@ impl Monitor {
 
 impl Launcher for Monitor {
     fn next_launch(&self) -> Option<Mono> {
-        self.tracing.sweeper()?.next_launch()
+        self.tracing.next_launch()
     }
 
     fn poll_launch(&mut self, now: Mono) -> Option<Launch> {
-        self.tracing.sweeper_mut()?.poll_launch(now)
+        self.tracing.poll_launch(now)
     }
 
     fn launched(&mut self, launch: Launch, seq: Option<ProbeSeq>, now: Mono) {
-        if let Some(sweeper) = self.tracing.sweeper_mut() {
-            sweeper.launched(launch, seq, now);
-        }
+        self.tracing.launched(launch, seq, now);
     }
 
     fn is_done(&self) -> bool {
-        self.tracing.sweeper().is_none_or(Launcher::is_done)
+        self.tracing.is_done()
     }
 }
 

@@ -75,7 +75,7 @@ impl Watch {
             slot: Duration::ZERO,
         };
         let mut watch = Self {
-            world: World::new(topology, seed, WorldOptions::default()),
+            world: World::new(topology, seed, world_options()),
             watcher: Watcher {
                 monitor: Monitor::new(options, seed),
                 news: Vec::new(),
@@ -85,7 +85,7 @@ impl Watch {
         watch.run_until(Mono::default().after(Duration::from_millis(97 * seed)));
         let all = probed(topology, plan.v6);
         let count = u32::try_from(all.len()).expect("fewer than 2^32 series");
-        for (number, series) in (0..).zip(&all) {
+        for series in &all {
             let pace = pace(series.endpoint.proto(), plan.faster);
             let start = watch.world.now();
             watch.admit(series, pace, Role::Backend { group: None });
@@ -97,24 +97,13 @@ impl Watch {
                 };
                 watch.admit(series, path, Role::Path);
             }
-            let _: u32 = number;
             watch.run_until(start.after(Duration::from_millis(200) / count));
         }
         watch
     }
 
     pub(crate) fn run_until(&mut self, end: Mono) {
-        while self.world.now() < end {
-            let step = self.world.now().after(STEP);
-            let due = self.watcher.monitor.next_deadline().map_or(step, |due| due.min(step));
-            let next = due.max(self.world.now().after(LEAST)).min(end);
-            self.world.run_until_with(next, &mut self.watcher);
-            if !self.world.network().host_is_stalled() {
-                let now = self.world.now();
-                self.watcher.monitor.handle_deadline(now);
-                self.watcher.take_news(now);
-            }
-        }
+        self.world.run_until_with(end, &mut self.watcher);
     }
 
     /// The prober gets no CPU for so long.
@@ -188,6 +177,15 @@ impl Watcher {
 impl Driver for Watcher {
     fn event(&mut self, event: &Event, _truth: Option<Rtt>) {
         self.monitor.handle_event(event);
+    }
+
+    fn next_deadline(&mut self) -> Option<Mono> {
+        self.monitor.next_deadline()
+    }
+
+    fn handle_deadline(&mut self, now: Mono) {
+        self.monitor.handle_deadline(now);
+        self.take_news(now);
     }
 }
 
@@ -270,8 +268,10 @@ const SWEEP: SweepOptions = SweepOptions {
     max_silent: 5,
 };
 
-/// At least so often the monitor is asked what is due.
-const STEP: Duration = Duration::from_millis(50);
-
-/// Time passes even if something is due at once.
-const LEAST: Duration = Duration::from_micros(100);
+/// A service remembers probes for little longer than they may be answered: what is lost is settled when it is forgotten.
+fn world_options() -> WorldOptions {
+    WorldOptions {
+        memory: 16,
+        ..WorldOptions::default()
+    }
+}

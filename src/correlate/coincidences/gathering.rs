@@ -127,4 +127,4 @@ fn most_likely(members: &[(TargetId, &Backend)], channel: Channel, window: Durat
 }
 
 /// How long a past is looked at. Shorter than the day, longer than the bursts that people notice.
-pub(super) const MEMORY: Duration = Duration::from_secs(600);
+pub(super) const MEMORY: Duration = Duration::from_mins(10);

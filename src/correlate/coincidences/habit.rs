@@ -133,7 +133,8 @@ mod tests {
             (0..50).for_each(|_| habits.sent());
             habits.turn(10.0, &fresh);
         }
-        // One of 50 probes for one minute, seen through two.
-        assert!(habits.rate(0, 0.0) > 0.4 / 50.0, "{}", habits.rate(0, 0.0));
+        // One of 50 probes for one minute, which is 1 - exp(-1/2) of what two minutes remember.
+        let share = habits.rate(0, 0.0) * 50.0;
+        assert!((0.38..0.40).contains(&share), "{share}");
     }
 }

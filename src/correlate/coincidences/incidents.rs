@@ -141,12 +141,11 @@ impl Incidents {
                 .into_iter()
                 .flat_map(Backend::spikes)
                 .filter(|spike| (hit.first..=counted).contains(&spike.at));
-            match spikes.next() {
-                Some(first) => hit.first = first.at,
-                None => {
-                    open.anomaly.members.remove(place);
-                    open.counted.remove(place);
-                }
+            if let Some(first) = spikes.next() {
+                hit.first = first.at;
+            } else {
+                open.anomaly.members.remove(place);
+                open.counted.remove(place);
             }
             open.is_outdated();
         }
@@ -402,4 +401,4 @@ const MERGE: Duration = Duration::from_secs(10);
 const LEAST_HOLD: Duration = Duration::from_secs(30);
 
 /// Bursts that are further apart are incidents of their own.
-const MOST_HOLD: Duration = Duration::from_secs(300);
+const MOST_HOLD: Duration = Duration::from_mins(5);

@@ -33,12 +33,12 @@ impl Channel {
 
 /// What was counted of one channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hits {
+pub(super) struct Tallied {
     /// Probes that were hit.
     pub(super) hits: u32,
     /// Those whose predecessor was not.
     pub(super) starts: u32,
-    /// Hits but for the 11th of a run and later ones: an outage is no lasting impairment.
+    /// Tallied but for the 11th of a run and later ones: an outage is no lasting impairment.
     pub(super) counted: u32,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Hits {
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
     sent: u32,
-    channels: [Hits; 2],
+    channels: [Tallied; 2],
     peak: Rtt,
     /// Whether the series was in trouble: no part of its habit.
     in_trouble: bool,
@@ -55,7 +55,7 @@ struct Cell {
 /// The counts of one series.
 #[derive(Clone, Debug)]
 pub(super) struct Cells {
-    cells: Box<[Cell; CELLS]>,
+    ring: Box<[Cell; CELLS]>,
     /// The number of the newest cell since the origin of time.
     newest: u64,
     /// The number of the cell of the newest probe that was settled.
@@ -70,7 +70,7 @@ pub(super) struct Cells {
 pub(super) struct Count {
     /// Probes.
     pub(super) sent: u64,
-    /// Hits among them.
+    /// Tallied among them.
     pub(super) hits: u64,
 }
 
@@ -78,7 +78,7 @@ impl Cells {
     /// Of a series that is followed since `now`.
     pub(super) fn new(now: Mono) -> Self {
         Self {
-            cells: Box::new([Cell::default(); CELLS]),
+            ring: Box::new([Cell::default(); CELLS]),
             newest: number(now),
             settled: number(now),
             since: [0; 2],
@@ -135,7 +135,7 @@ impl Cells {
     /// What spiked from then on was no spike but another level.
     pub(super) fn forgive_spikes(&mut self, from: Mono) {
         self.each(from, END_OF_TIME, |cell| {
-            cell.channels[Channel::Spikes.index()] = Hits::default()
+            cell.channels[Channel::Spikes.index()] = Tallied::default();
         });
     }
 
@@ -195,7 +195,7 @@ impl Cells {
             return;
         }
         for next in self.newest + 1..=number.min(self.newest + CELLS_U64) {
-            let cell = &mut self.cells[slot(next)];
+            let cell = &mut self.ring[slot(next)];
             for (habit, hits) in self.habits.iter_mut().zip(cell.channels) {
                 if !cell.in_trouble {
                     habit.fade();
@@ -210,7 +210,7 @@ impl Cells {
     fn cell(&mut self, at: Mono) -> Option<&mut Cell> {
         let number = number(at);
         let is_kept = number <= self.newest && self.newest - number < CELLS_U64;
-        is_kept.then(|| &mut self.cells[slot(number)])
+        is_kept.then(|| &mut self.ring[slot(number)])
     }
 
     fn ages(&self, cells: u64, channel: Channel) -> RangeInclusive<u64> {
@@ -222,13 +222,13 @@ impl Cells {
     fn aged(&self, age: u64) -> Cell {
         self.newest
             .checked_sub(age)
-            .map_or(Cell::default(), |number| self.cells[slot(number)])
+            .map_or(Cell::default(), |number| self.ring[slot(number)])
     }
 
     fn each(&mut self, from: Mono, to: Mono, mut f: impl FnMut(&mut Cell)) {
         let oldest = self.newest.saturating_sub(CELLS_U64 - 1);
         for number in number(from).max(oldest)..=number(to).min(self.newest) {
-            f(&mut self.cells[slot(number)]);
+            f(&mut self.ring[slot(number)]);
         }
     }
 }

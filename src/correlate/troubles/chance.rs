@@ -9,7 +9,7 @@ use std::time::Duration;
 use statrs::distribution::{Binomial, DiscreteCDF};
 use statrs::function::beta::checked_beta_reg;
 
-use super::cells::{Count, Hits};
+use super::cells::{Count, Tallied};
 
 /// What a series usually does, in one channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,7 +21,7 @@ pub(super) struct Habit {
 
 impl Habit {
     /// Counts what happened.
-    pub(super) fn add(&mut self, sent: u32, hits: Hits) {
+    pub(super) fn add(&mut self, sent: u32, hits: Tallied) {
         self.sent += f64::from(sent);
         self.hits += f64::from(hits.hits);
         self.starts += f64::from(hits.starts);
@@ -71,7 +71,7 @@ impl Habit {
 pub(super) struct Spell {
     /// Runs of hits among the last [`RECENT`] probes, or the run that all of them are part of.
     pub(super) runs: u32,
-    /// Hits that continue a run.
+    /// Tallied that continue a run.
     pub(super) on: u32,
 }
 
@@ -143,7 +143,7 @@ fn scaled(count: u64, by: f64) -> u64 {
     (count as f64 * by).round() as u64
 }
 
-const DAYS_30: Duration = Duration::from_secs(30 * 86_400);
+const DAYS_30: Duration = Duration::from_hours(720);
 
 /// Ten seconds of a day.
 const FADE: f64 = 1.0 - 10.0 / 86_400.0;

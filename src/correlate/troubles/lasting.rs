@@ -3,9 +3,11 @@
 //! Those that become so within ten minutes of each other are members of one anomaly: loss on a hop that they share crosses the limit at different
 //! moments, by chance. What they share is for the blame over their paths to say. One that lasts for days does not take in what comes later.
 
-use super::super::{Anomaly, AnomalyKind, Hit};
+use super::super::{Anomaly, AnomalyKind, Hit, Persistence};
+use super::cells::Channel;
 use super::desk::{self, Desk, TOGETHER};
 use super::stream::Tally;
+use super::{Troubles, watched};
 use crate::units::{Mono, TargetId};
 
 /// The open anomalies of one channel.
@@ -42,21 +44,12 @@ impl Lasting {
         true
     }
 
-    /// Opens one.
-    pub(super) fn open(
-        &mut self,
-        kind: AnomalyKind,
-        members: Vec<Hit>,
-        now: Mono,
-        chance: f64,
-        healthy: Vec<TargetId>,
-        desk: &mut Desk,
-    ) {
-        let impaired = members.iter().map(|hit| hit.target).collect();
+    /// Keeps one that was just opened.
+    pub(super) fn keep(&mut self, anomaly: Anomaly, now: Mono) {
         self.open.push(Open {
-            anomaly: desk.open(kind, members, now, Some(chance), healthy),
             joined: now,
-            impaired,
+            impaired: anomaly.members.iter().map(|hit| hit.target).collect(),
+            anomaly,
         });
     }
 
@@ -75,5 +68,76 @@ impl Lasting {
         for open in self.open.extract_if(.., |open| open.impaired.is_empty()) {
             desk.close(open.anomaly);
         }
+    }
+}
+
+impl Troubles {
+    /// Makes a backend part of what lasts, or ends its part in it.
+    pub(super) fn judge_lasting(&mut self, target: TargetId, now: Mono) {
+        for channel in Channel::ALL {
+            let lasting = &mut self.lasting[channel.index()];
+            let is_member = lasting.contains(target);
+            match self.impaired(target, channel) {
+                None if is_member => self.lasting[channel.index()].leave(target, &mut self.desk),
+                Some((hit, chance)) if !is_member => self.open_lasting(channel, hit, chance, now),
+                _ => {}
+            }
+        }
+    }
+
+    /// What is in trouble of its own is so already, unless several are impaired at once: then that is the greater news.
+    fn open_lasting(&mut self, channel: Channel, hit: Hit, chance: f64, now: Mono) {
+        let target = hit.target;
+        let mut members = vec![hit];
+        if !self.lasting[channel.index()].join(&members[0], now, &mut self.desk) {
+            members.extend(self.waiting(target, channel));
+            if members.len() == 1 && self.backends[target.index()].alone.is_some() {
+                return;
+            }
+            let targets: Vec<TargetId> = members.iter().map(|hit| hit.target).collect();
+            let healthy = self.healthy(&targets);
+            let kind = AnomalyKind::Persistent(match channel {
+                Channel::Loss => Persistence::Loss,
+                Channel::Spikes => Persistence::Spikes,
+            });
+            members.sort_by_key(|hit| hit.first);
+            let anomaly = self.desk.open(kind, members.clone(), now, Some(chance), healthy);
+            self.lasting[channel.index()].keep(anomaly, now);
+        }
+        for Hit { target, first, .. } in members {
+            if let Some(alone) = self.backends[target.index()].alone.take() {
+                self.desk.close(alone);
+            }
+            for series in self.backends[target.index()].streams.clone() {
+                if let Some(watched) = watched(&mut self.streams, series) {
+                    watched.cells.mark_trouble(first);
+                }
+            }
+        }
+    }
+
+    /// Other backends that are impaired, but no part of anything that lasts, because they are in trouble of their own.
+    fn waiting(&self, except: TargetId, channel: Channel) -> Vec<Hit> {
+        let others = self.targets().filter(|target| *target != except);
+        others
+            .filter(|target| !self.lasting[channel.index()].contains(*target))
+            .filter_map(|target| Some(self.impaired(target, channel)?.0))
+            .collect()
+    }
+
+    /// The part of a backend in what lasts, by its worst stream.
+    fn impaired(&self, target: TargetId, channel: Channel) -> Option<(Hit, f64)> {
+        let streams = self.streams_of(target);
+        let worst = streams
+            .filter_map(|watched| Some((watched.impaired(channel)?, watched.tally.peak)))
+            .min_by(|(a, _), (b, _)| a.chance.total_cmp(&b.chance))?;
+        let (impairment, peak) = worst;
+        let hit = Hit {
+            target,
+            first: impairment.first,
+            peak: peak.filter(|_| channel == Channel::Spikes),
+            probes: impairment.probes,
+        };
+        Some((hit, impairment.chance))
     }
 }

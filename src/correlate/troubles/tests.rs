@@ -7,6 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::correlate::Persistence;
 use crate::detect::{Cause, Kind, Severity};
 use crate::outcome::{Answered, StampSource, Timing};
 use crate::units::Rtt;

@@ -140,7 +140,9 @@ mod tests {
     #[test]
     fn the_majority_survives_strays_and_follows_a_change() {
         let mut majority = Majority::default();
-        [64, 64, 63, 64, 63, 64].into_iter().for_each(|ttl| majority.push(ttl));
+        for ttl in [64, 64, 63, 64, 63, 64] {
+            majority.push(ttl);
+        }
         assert_eq!(majority.value(), Some(64));
         (0..40).for_each(|_| majority.push(61));
         assert_eq!(majority.value(), Some(61));

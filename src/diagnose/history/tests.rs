@@ -162,9 +162,9 @@ fn spikes_that_prove_to_be_a_shift_are_no_spikes() {
 #[test]
 fn replies_as_late_as_a_repeated_syn_are_told() {
     let mut script = Script::new();
-    [1, 999, 1_010, 1_500, 3_005]
-        .into_iter()
-        .for_each(|ms| script.answer(Answer::Reply, 62, ms));
+    for ms in [1, 999, 1_010, 1_500, 3_005] {
+        script.answer(Answer::Reply, 62, ms);
+    }
     assert_eq!(script.evidence(0, 9).retransmission_like, 2);
     assert_eq!(script.evidence(0, 9).peak, Some(Rtt::from_nanos(3_005 * MS)));
 }
@@ -172,7 +172,13 @@ fn replies_as_late_as_a_repeated_syn_are_told() {
 #[test]
 fn usual_loss_is_that_of_times_without_trouble() {
     let mut script = Script::new();
-    (0..3_000).for_each(|n: u64| if n % 50 == 0 { script.lose() } else { script.reply() });
+    (0..3_000).for_each(|n: u64| {
+        if n.is_multiple_of(50) {
+            script.lose()
+        } else {
+            script.reply()
+        }
+    });
     // 2 % of 2,400 that are old enough, and 0.1 % taken for granted of 1,000.
     let usual = script.evidence(0, 1).usual_loss;
     assert!((0.012..0.016).contains(&usual), "{usual}");

@@ -1,14 +1,14 @@
 //! One incident while it is under way: what gave it away, who suffers, what is made of it, and what was told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::judging::{Judgement, Records};
+use super::latch::Latch;
 use crate::correlate::{Anomaly, AnomalyKind, GroupId, Persistence};
 use crate::detect::Cause;
-use crate::diagnose::{Evidence, Incident, Verdict, VerdictCode};
+use crate::diagnose::{Evidence, Incident, Verdict};
 use crate::units::{Mono, Rtt, TargetId};
 
 /// An incident under way.
@@ -29,6 +29,8 @@ pub(super) struct Case {
     pub(super) chance: Option<f64>,
     pub(super) onset_skew: Duration,
     latch: Latch,
+    /// How many members it had when it was judged last.
+    judged_members: usize,
     /// What it was judged on last.
     pub(super) evidence: Option<Box<Evidence>>,
     /// As it was told last.
@@ -39,8 +41,8 @@ pub(super) struct Case {
     pub(super) judge_at: Mono,
     /// Since when nothing of it lasts.
     pub(super) ended: Option<Mono>,
-    /// Whose traces are of interest, with their complete rounds when they came to be.
-    pub(super) traced: BTreeMap<TargetId, u64>,
+    /// Whose traces are of interest.
+    pub(super) traced: BTreeSet<TargetId>,
     /// Those whose trace was told.
     pub(super) trace_told: BTreeSet<TargetId>,
 }
@@ -68,14 +70,6 @@ pub(super) struct Suffering {
     pub(super) persistent: Option<Persistence>,
 }
 
-/// A verdict that does not flap.
-#[derive(Debug, Default)]
-struct Latch {
-    verdict: Option<Verdict>,
-    /// Who would replace it, how often in a row that was found, and when last.
-    rival: Option<(VerdictCode, Option<IpAddr>, u32, Mono)>,
-}
-
 impl Case {
     /// An incident that nothing is known of yet.
     pub(super) fn new(began: Mono, now: Mono) -> Self {
@@ -91,12 +85,13 @@ impl Case {
             chance: None,
             onset_skew: Duration::ZERO,
             latch: Latch::default(),
+            judged_members: 0,
             evidence: None,
             told: None,
             tell_at: now.after(HOLD),
             judge_at: now,
             ended: None,
-            traced: BTreeMap::new(),
+            traced: BTreeSet::new(),
             trace_told: BTreeSet::new(),
         }
     }
@@ -155,9 +150,7 @@ impl Case {
             self.suffers(*target, part.first, part.peak, part.persistent);
         }
         self.healthy.retain(|target| !self.members.contains_key(target));
-        for (target, rounds) in &other.traced {
-            self.traced.entry(*target).or_insert(*rounds);
-        }
+        self.traced.append(&mut other.traced);
         self.trace_told.append(&mut other.trace_told);
         self.ended = None;
         self.note_end(now);
@@ -175,7 +168,7 @@ impl Case {
     /// Whether it may be told: what several do at once, as soon as it is known what it is; what one does, when there was time to find out whether
     /// others do the same.
     pub(super) fn is_ripe(&self, now: Mono) -> bool {
-        let says_much = self.verdict().is_some_and(|verdict| weight(verdict.code) >= MUCH);
+        let says_much = self.latch.says_much();
         self.told.is_some() || self.tell_at <= now || says_much && self.is_of_several()
     }
 
@@ -218,20 +211,21 @@ impl Case {
 
     /// What is made of it.
     pub(super) fn verdict(&self) -> Option<&Verdict> {
-        self.latch.verdict.as_ref()
+        self.latch.verdict()
     }
 
     /// Judges it by all that is known at `now`.
     pub(super) fn judge(&mut self, records: &Records<'_>, now: Mono) {
         let Judgement { verdict, evidence } = records.judge(self, now);
         self.last = self.last.max(evidence.last);
-        self.latch.consider(verdict, now);
+        let may_say_less = now.since(self.began) < YOUNG || self.judged_members != self.members.len();
+        self.judged_members = self.members.len();
+        self.latch.consider(verdict, may_say_less, now);
         let members = evidence.members.iter().take(MAX_TRACED);
         let peers = evidence.healthy.iter().take(PEERS);
         for member in members.chain(peers) {
             if self.traced.len() < MAX_TRACED + PEERS {
-                let rounds = records.tracing.cycles(member.target);
-                self.traced.entry(member.target).or_insert(rounds);
+                self.traced.insert(member.target);
             }
         }
         self.evidence = Some(Box::new(evidence));
@@ -255,7 +249,7 @@ impl Case {
     /// Whether what is said now differs from what was told in anything that matters.
     pub(super) fn differs_from_told(&self, incident: &Incident) -> bool {
         self.told.as_ref().is_none_or(|told| {
-            told.verdict != incident.verdict || names(told) != names(incident) || place(told) != place(incident)
+            told.verdict != incident.verdict || names(told) != names(incident) || !is_same_suspect(told, incident)
         })
     }
 
@@ -314,50 +308,6 @@ impl Source {
     }
 }
 
-impl Latch {
-    /// Takes a new judgement. It replaces one that says less at once, one that says as much when it is found again, and one that says
-    /// more only when it is found again and again.
-    fn consider(&mut self, verdict: Verdict, now: Mono) {
-        let Some(current) = &self.verdict else {
-            self.verdict = Some(verdict);
-            return;
-        };
-        let is_same = current.code == verdict.code && address(current) == address(&verdict);
-        let (said, says) = (weight(current.code), weight(verdict.code));
-        if is_same || says > said {
-            self.verdict = Some(verdict);
-            self.rival = None;
-            return;
-        }
-        let rival = (verdict.code, address(&verdict));
-        let (times, since) = match self.rival {
-            Some((code, at, times, last)) if (code, at) == rival => (times, last),
-            _ => (0, Mono::default()),
-        };
-        let is_new = times == 0 || now.since(since) >= APART;
-        let (times, since) = if is_new { (times + 1, now) } else { (times, since) };
-        if times >= if says == said { AGAIN } else { AGAIN_AND_AGAIN } {
-            self.verdict = Some(verdict);
-            self.rival = None;
-        } else {
-            self.rival = Some((rival.0, rival.1, times, since));
-        }
-    }
-}
-
-fn address(verdict: &Verdict) -> Option<IpAddr> {
-    verdict.suspect.as_ref()?.address
-}
-
-/// How much a verdict says.
-const fn weight(code: VerdictCode) -> u8 {
-    match code {
-        VerdictCode::Unknown => 0,
-        VerdictCode::CommonCause => 1,
-        _ => MUCH,
-    }
-}
-
 /// The lower, the more an anomaly decides what the whole is taken for.
 const fn rank(kind: AnomalyKind) -> u8 {
     match kind {
@@ -383,13 +333,14 @@ fn names(incident: &Incident) -> Vec<&Arc<str>> {
     names
 }
 
-fn place(incident: &Incident) -> Option<(Option<IpAddr>, Option<u8>, Option<&Arc<str>>)> {
-    let suspect = incident.suspect.as_ref()?;
-    Some((suspect.address, suspect.ttl, suspect.name.as_ref()))
+/// Whether two of an incident name the same culprit.
+fn is_same_suspect(a: &Incident, b: &Incident) -> bool {
+    match (&a.suspect, &b.suspect) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.address == b.address && a.ttl == b.ttl && a.name == b.name,
+        _ => false,
+    }
 }
-
-/// The weight of a verdict that names a cause.
-const MUCH: u8 = 2;
 
 /// The rank of what several do at once.
 const COINCIDENCE: u8 = 1;
@@ -415,15 +366,6 @@ const SHORT: Duration = Duration::from_secs(2);
 
 /// An anomaly that changed is judged again when its turn's other news are in.
 const SOON: Duration = Duration::from_millis(100);
-
-/// Judgements closer to each other see the same probes.
-const APART: Duration = Duration::from_secs(1);
-
-/// So often another verdict of the same weight must be found.
-const AGAIN: u32 = 2;
-
-/// So often a verdict must be found that says less.
-const AGAIN_AND_AGAIN: u32 = 4;
 
 /// While an incident is young it is judged so often.
 const OFTEN: Duration = Duration::from_secs(2);

@@ -1,5 +1,6 @@
 //! The evidence of one incident, and the incident as it is told.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::case::Case;
@@ -8,7 +9,7 @@ use super::tracing::Tracing;
 use crate::correlate::AnomalyKind;
 use crate::detect::Detector;
 use crate::diagnose::{Evidence, History, Incident, IncidentMember, Member, OwnNoise, StreamEvidence, Verdict, decide};
-use crate::localize::{Unit, blame};
+use crate::localize::{Blame, Part, Unit, blame};
 use crate::outcome::Proto;
 use crate::units::{Mono, TargetId};
 
@@ -56,13 +57,17 @@ impl Records<'_> {
             .chain(&others)
             .filter_map(|member| self.unit(member))
             .collect();
+        let mut blames = blame(&units);
+        for blame in &mut blames {
+            narrow(blame, &members);
+        }
         let evidence = Evidence {
             kind: case.kind().unwrap_or(AnomalyKind::Coincidence),
             began: case.began,
             last: last_bad(&members).map_or(case.last, |last| last.min(to).max(case.last)),
             members,
             healthy: others.into_iter().filter(is_well).collect(),
-            blames: blame(&units),
+            blames,
             chance: case.chance,
             own: self.own.evidence(from, to),
         };
@@ -161,6 +166,31 @@ impl Records<'_> {
         others.sort_unstable();
         others.truncate(MAX_JUDGED);
         others.into_iter().map(|(_, target)| target).collect()
+    }
+}
+
+/// Hops that the same backends use are one segment, by what is counted end to end. Traces of the incident may tell them apart.
+fn narrow(blame: &mut Blame, members: &[Member]) {
+    let Part::Segment { from_ttl, to_ttl, .. } = blame.part else {
+        return;
+    };
+    let sharing = members.iter().filter(|member| blame.shared_by.contains(&member.target));
+    let mut places: Vec<((u8, u8), Option<IpAddr>)> = sharing
+        .filter_map(|member| {
+            let path = member.path.as_ref()?;
+            let (from, to) = path.starts_at.filter(|(from, to)| *from >= from_ttl && *to <= to_ttl)?;
+            let hop = usize::from(to).checked_sub(1).and_then(|at| path.hops.get(at));
+            Some(((from, to), hop.copied().flatten()))
+        })
+        .collect();
+    places.sort_unstable();
+    let longest = places.chunk_by(|a, b| a == b).max_by_key(|same| same.len());
+    if let Some(&((from_ttl, to_ttl), address)) = longest.and_then(<[_]>::first) {
+        blame.part = Part::Segment {
+            from_ttl,
+            to_ttl,
+            address,
+        };
     }
 }
 

@@ -60,11 +60,11 @@ pub(super) struct Backend {
 
 impl Table {
     /// Adds a series; one that is known already is replaced.
-    pub(super) fn admit(&mut self, id: SeriesId, series: &Series, role: &Role) -> Part {
+    pub(super) fn admit(&mut self, id: SeriesId, series: &Series, role: Role) -> Part {
         self.remove(id);
         let part = match role {
             Role::Backend { group } => {
-                let group = group.as_ref().map(|name| self.group(name));
+                let group = group.map(|name| self.group(name));
                 let target = self.target(series);
                 if let Some(backend) = self.backend_mut(target) {
                     backend.probes.push((id, series.endpoint.proto()));
@@ -153,9 +153,9 @@ impl Table {
         members
     }
 
-    fn group(&mut self, name: &Arc<str>) -> GroupId {
-        let place = self.groups.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.groups.push(Arc::clone(name));
+    fn group(&mut self, name: Arc<str>) -> GroupId {
+        let place = self.groups.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.groups.push(name);
             self.groups.len() - 1
         });
         GroupId(u32::try_from(place + 1).unwrap_or(u32::MAX))

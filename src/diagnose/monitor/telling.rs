@@ -9,7 +9,7 @@ use super::tracing::Traced;
 use super::{Monitor, News, SpikeNews};
 use crate::detect::{Finding, Found, Level};
 use crate::diagnose::Stage;
-use crate::units::{Mono, SeriesId};
+use crate::units::{Mono, TargetId};
 
 impl Monitor {
     /// Tells what stands out in one series. Spikes that are its habit are no news.
@@ -64,7 +64,7 @@ impl Monitor {
 
     /// Takes what traces found: incidents of these backends are judged again.
     pub(super) fn take_traces(&mut self, now: Mono) {
-        while let Some(traced) = self.tracing.poll() {
+        while let Some(traced) = self.tracing.poll(now) {
             let target = match traced {
                 Traced::Round(target) => target,
                 Traced::Changed(target, change) => {
@@ -72,12 +72,7 @@ impl Monitor {
                     target
                 }
             };
-            for case in self
-                .cases
-                .open
-                .iter_mut()
-                .filter(|case| case.traced.contains_key(&target))
-            {
+            for case in self.cases.open.iter_mut().filter(|case| case.traced.contains(&target)) {
                 case.judge_at = case.judge_at.min(now.after(SOON));
             }
         }
@@ -97,7 +92,7 @@ impl Monitor {
         }
         open.retain(|case| !case.is_over(now));
         self.cases.open = open;
-        self.hurry();
+        self.hurry(now);
     }
 
     /// Ends all incidents.
@@ -177,16 +172,12 @@ impl Monitor {
         }
     }
 
-    /// Tells traces of an incident's members that have so many more rounds than when it began, once each.
+    /// Tells traces of an incident's members that have so many rounds, once each.
     fn tell_traces(&mut self, case: &mut Case, rounds: u64, now: Mono) {
-        for (target, before) in &case.traced {
-            let is_ripe = self.tracing.cycles(*target) >= before + rounds;
-            let series = self.table.backend(*target).and_then(|backend| backend.path);
-            let Some(series) = series.filter(|_| is_ripe && !case.trace_told.contains(target)) else {
-                continue;
-            };
-            case.trace_told.insert(*target);
-            if let Some(report) = self.tracing.report(series).map(Box::new) {
+        for target in case.traced.difference(&case.trace_told.clone()) {
+            if let Some((series, report)) = self.tracing.fast_report(*target, rounds) {
+                case.trace_told.insert(*target);
+                let report = Box::new(report);
                 self.tell(News::Traced {
                     series,
                     at: now,
@@ -197,11 +188,10 @@ impl Monitor {
     }
 
     /// Traces of open incidents hurry, and no others.
-    fn hurry(&mut self) {
-        let targets = self.cases.open.iter().flat_map(|case| case.traced.keys());
-        let paths = targets.filter_map(|target| self.table.backend(*target)?.path);
-        let wanted: BTreeSet<SeriesId> = paths.take(MAX_HURRIED).collect();
-        self.tracing.hurry_only(wanted);
+    fn hurry(&mut self, now: Mono) {
+        let targets = self.cases.open.iter().flat_map(|case| &case.traced);
+        let wanted: BTreeSet<TargetId> = targets.copied().take(MAX_HURRIED).collect();
+        self.tracing.hurry_only(wanted, now);
     }
 }
 

@@ -1,30 +1,45 @@
-//! What traces know of the way to each backend, and whose traces hurry because of an incident.
+//! What traces know of the way to each backend.
+//!
+//! Two sweeps go on. One never ends and is slow: it knows each way before anything is wrong. The other is fast, begins with an incident and
+//! follows its members and two healthy peers only, so that what it counts was counted while something was wrong; it ends with the last
+//! incident, or after [`ROUNDS`]. Both may launch probes of one series; each knows its own by number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::diagnose::PathEvidence;
+use crate::engine::{Launch, Launcher};
+use crate::localize::{HopEvidence, PathEvidence as Counted, Segment, judge_path};
 use crate::outcome::Event;
 use crate::series::Series;
 use crate::sweep::{End, Hop, News, PathChange, PathReport, SweepOptions, Sweeper};
-use crate::units::{Mono, SeriesId, TargetId};
+use crate::units::{Mono, ProbeSeq, Rtt, SeriesId, TargetId};
 
 /// The traces of a run.
 #[derive(Debug)]
 pub(super) struct Tracing {
-    sweeper: Option<Sweeper>,
-    series: BTreeMap<SeriesId, TargetId>,
-    known: BTreeMap<TargetId, Known>,
-    hurried: BTreeSet<SeriesId>,
+    options: Option<SweepOptions>,
+    seed: u64,
+    slow: Option<Sweeper>,
+    fast: Option<Sweeper>,
+    /// Who launched last.
+    is_fast: bool,
+    paths: BTreeMap<TargetId, Path>,
+    targets: BTreeMap<SeriesId, TargetId>,
+    /// Whose traces hurry.
+    hurried: BTreeSet<TargetId>,
 }
 
-/// What is known of the way to one backend.
-#[derive(Clone, Debug, Default)]
-struct Known {
+/// The way to one backend.
+#[derive(Debug)]
+struct Path {
+    id: SeriesId,
+    series: Series,
     hops: Vec<Option<IpAddr>>,
     reached: bool,
     cycles: u64,
-    /// When the first probe was sent that showed its present course, and the course before.
+    /// Since when it takes its present course, and the course before.
     before: Option<(Mono, Vec<Option<IpAddr>>)>,
 }
 
@@ -41,105 +56,175 @@ impl Tracing {
     /// Traces nothing without options.
     pub(super) fn new(options: Option<SweepOptions>, seed: u64) -> Self {
         Self {
-            sweeper: options.map(|options| Sweeper::new(options, seed)),
-            series: BTreeMap::new(),
-            known: BTreeMap::new(),
+            options,
+            seed,
+            slow: options.map(|options| Sweeper::for_service(options, seed)),
+            fast: None,
+            is_fast: false,
+            paths: BTreeMap::new(),
+            targets: BTreeMap::new(),
             hurried: BTreeSet::new(),
         }
     }
 
     pub(super) fn admit(&mut self, now: Mono, id: SeriesId, series: &Series, target: TargetId) {
-        if let Some(sweeper) = &mut self.sweeper {
-            sweeper.add_path(now, id, series);
-            self.series.insert(id, target);
-            self.known.insert(target, Known::default());
-        }
+        let Some(slow) = &mut self.slow else { return };
+        slow.add_path(now, id, series);
+        self.targets.insert(id, target);
+        let path = Path {
+            id,
+            series: series.clone(),
+            hops: Vec::new(),
+            reached: false,
+            cycles: 0,
+            before: None,
+        };
+        self.paths.insert(target, path);
     }
 
     pub(super) fn remove(&mut self, id: SeriesId) {
-        if let Some(target) = self.series.remove(&id) {
-            self.known.remove(&target);
-            self.hurried.remove(&id);
+        if let Some(target) = self.targets.remove(&id) {
+            self.paths.remove(&target);
+            self.hurried.remove(&target);
+            for sweeper in self.sweepers_mut() {
+                sweeper.remove_path(id);
+            }
         }
     }
 
     /// What happened to a probe of a trace.
     pub(super) fn handle_event(&mut self, event: &Event) {
-        if let Some(sweeper) = &mut self.sweeper {
+        for sweeper in self.sweepers_mut() {
             sweeper.handle_event(event);
         }
     }
 
-    /// The sweeper, if there is one: it decides what is launched.
-    pub(super) const fn sweeper(&self) -> Option<&Sweeper> {
-        self.sweeper.as_ref()
-    }
-
-    /// See [`sweeper`](Self::sweeper).
-    pub(super) const fn sweeper_mut(&mut self) -> Option<&mut Sweeper> {
-        self.sweeper.as_mut()
-    }
-
     /// The next that is worth knowing; what is known of the path is up to date then.
-    pub(super) fn poll(&mut self) -> Option<Traced> {
+    pub(super) fn poll(&mut self, now: Mono) -> Option<Traced> {
         loop {
-            let news = self.sweeper.as_mut()?.poll_news()?;
-            let (News::CycleEnded { series, .. } | News::PathChanged(PathChange { series, .. })) = news;
-            let Some(&target) = self.series.get(&series) else {
-                continue;
-            };
-            let report = self.sweeper.as_ref().and_then(|sweeper| sweeper.report(series));
-            let known = self.known.entry(target).or_default();
-            if let Some(report) = report {
-                known.learn(&report);
+            let fast = self.fast.as_mut().and_then(Sweeper::poll_news);
+            let is_fast = fast.is_some();
+            let news = fast.or_else(|| self.slow.as_mut()?.poll_news())?;
+            if let Some(traced) = self.learn(news, is_fast, now) {
+                return Some(traced);
             }
-            if let News::PathChanged(change) = news {
-                known.before = Some((change.at, change.old.clone()));
-                return Some(Traced::Changed(target, change));
-            }
-            return Some(Traced::Round(target));
         }
     }
 
     /// What is known of the way to a backend, for an anomaly since `began`; `None` before the first round.
     pub(super) fn evidence(&self, target: TargetId, began: Mono) -> Option<PathEvidence> {
-        let known = self.known.get(&target).filter(|known| known.cycles > 0)?;
-        let changed = known.before.as_ref();
+        let path = self.paths.get(&target).filter(|path| path.cycles > 0)?;
+        let changed = path.before.as_ref();
         let changed = changed.filter(|(at, _)| *at >= began.before(JUST_BEFORE));
+        let starts_at = self.fast.as_ref().and_then(|fast| fast.report(path.id));
         Some(PathEvidence {
-            hops: known.hops.clone(),
-            reached: known.reached,
+            hops: path.hops.clone(),
+            reached: path.reached,
             before: changed.map(|(_, old)| old.clone()),
-            starts_at: None,
+            starts_at: starts_at.and_then(|report| starts_at_by(path.series.address, &report)),
         })
     }
 
     /// Who answers on the way to a backend, from the first hop on.
     pub(super) fn hops(&self, target: TargetId) -> &[Option<IpAddr>] {
-        self.known.get(&target).map_or(&[], |known| &known.hops)
+        self.paths.get(&target).map_or(&[], |path| &path.hops)
     }
 
-    /// Complete rounds of the way to a backend.
-    pub(super) fn cycles(&self, target: TargetId) -> u64 {
-        self.known.get(&target).map_or(0, |known| known.cycles)
+    /// What a fast trace has found of a path by now, where it has so many rounds.
+    pub(super) fn fast_report(&self, target: TargetId, rounds: u64) -> Option<(SeriesId, PathReport)> {
+        let path = self.paths.get(&target)?;
+        let report = self.fast.as_ref()?.report(path.id)?;
+        (report.cycles >= rounds).then_some((path.id, report))
     }
 
-    /// All that is known of a path.
-    pub(super) fn report(&self, id: SeriesId) -> Option<PathReport> {
-        self.sweeper.as_ref()?.report(id)
-    }
-
-    /// These paths are to be traced fast, and no others.
-    pub(super) fn hurry_only(&mut self, wanted: BTreeSet<SeriesId>) {
+    /// The paths to these are to be traced fast, and no others. A new incident begins to count anew.
+    pub(super) fn hurry_only(&mut self, wanted: BTreeSet<TargetId>, now: Mono) {
+        if wanted == self.hurried {
+            return;
+        }
+        let is_new = wanted.is_disjoint(&self.hurried) || self.fast.as_ref().is_some_and(Launcher::is_done);
+        if is_new {
+            self.fast = None;
+        }
+        if let Some(options) = self.options.filter(|_| !wanted.is_empty()) {
+            let seed = self.seed;
+            let fast = self.fast.get_or_insert_with(|| Sweeper::new(in_a_hurry(options), seed));
+            for path in wanted.iter().filter_map(|target| self.paths.get(target)) {
+                fast.add_path(now, path.id, &path.series);
+            }
+        }
         self.hurried = wanted;
+    }
+
+    fn learn(&mut self, news: News, is_fast: bool, now: Mono) -> Option<Traced> {
+        let (News::CycleEnded { series, .. } | News::PathChanged(PathChange { series, .. })) = news;
+        let target = *self.targets.get(&series)?;
+        let sweeper = if is_fast { &self.fast } else { &self.slow };
+        let report = sweeper.as_ref()?.report(series)?;
+        // While a fast trace goes on, the slow one is late.
+        let is_late = !is_fast && self.hurried.contains(&target) && self.fast.is_some();
+        let path = self.paths.get_mut(&target)?;
+        if is_late && path.cycles > 0 {
+            return None;
+        }
+        let old = path.hops.clone();
+        path.learn(&report);
+        match news {
+            News::PathChanged(change) => {
+                path.before = Some((change.at, change.old.clone()));
+                Some(Traced::Changed(target, change))
+            }
+            News::CycleEnded { .. } if is_fast && is_elsewhere(&old, &path.hops) => {
+                let change = PathChange {
+                    series,
+                    at: now,
+                    old: old.clone(),
+                    new: path.hops.clone(),
+                };
+                path.before = Some((now, old));
+                Some(Traced::Changed(target, change))
+            }
+            News::CycleEnded { .. } => Some(Traced::Round(target)),
+        }
+    }
+
+    fn sweepers(&self) -> impl Iterator<Item = &Sweeper> {
+        self.slow.iter().chain(&self.fast)
+    }
+
+    fn sweepers_mut(&mut self) -> impl Iterator<Item = &mut Sweeper> {
+        self.slow.iter_mut().chain(&mut self.fast)
     }
 }
 
-impl Known {
+impl Launcher for Tracing {
+    fn next_launch(&self) -> Option<Mono> {
+        self.sweepers().filter_map(Launcher::next_launch).min()
+    }
+
+    fn poll_launch(&mut self, now: Mono) -> Option<Launch> {
+        let fast = self.fast.as_mut().and_then(|fast| fast.poll_launch(now));
+        self.is_fast = fast.is_some();
+        fast.or_else(|| self.slow.as_mut()?.poll_launch(now))
+    }
+
+    fn launched(&mut self, launch: Launch, seq: Option<ProbeSeq>, now: Mono) {
+        let sweeper = if self.is_fast { &mut self.fast } else { &mut self.slow };
+        if let Some(sweeper) = sweeper {
+            sweeper.launched(launch, seq, now);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.sweepers().all(Launcher::is_done)
+    }
+}
+
+impl Path {
     /// Takes over what a report says. A way that ends short of a target that was reached before is still the way there: what fails is
     /// at its end.
     fn learn(&mut self, report: &PathReport) {
-        self.cycles = report.cycles;
+        self.cycles = self.cycles.max(report.cycles);
         let reached_at = match report.end {
             End::Reached { ttl, .. } => Some(ttl),
             _ => None,
@@ -160,9 +245,77 @@ impl Known {
     }
 }
 
+/// Where loss, or else jitter, starts by a trace of the incident.
+fn starts_at_by(target: IpAddr, report: &PathReport) -> Option<(u8, u8)> {
+    let addresses: Vec<Vec<IpAddr>> = report
+        .hops
+        .iter()
+        .map(|hop| hop.responders.iter().map(|responder| responder.address).collect())
+        .collect();
+    let rounds: Vec<Vec<(u64, Option<u64>)>> = report
+        .hops
+        .iter()
+        .map(|hop| {
+            hop.rounds
+                .iter()
+                .map(|mark| (mark.round, mark.rtt.map(Rtt::as_nanos)))
+                .collect()
+        })
+        .collect();
+    let lists = addresses.iter().zip(&rounds);
+    let hops = report
+        .hops
+        .iter()
+        .zip(lists)
+        .map(|(hop, (addresses, rounds))| HopEvidence {
+            ttl: hop.ttl,
+            addresses,
+            sent: hop.counts.sent,
+            received: hop.counts.received,
+            rtts: hop.rtts.histogram(),
+            rounds,
+        });
+    let verdict = judge_path(&Counted {
+        target,
+        hops: &hops.collect::<Vec<_>>(),
+        reached: matches!(report.end, End::Reached { .. }),
+        dead_end: None,
+    });
+    let found = [verdict.loss_starts_at, verdict.jitter_starts_at].into_iter().flatten();
+    let best = found.max_by(|a: &Segment, b| a.confidence.total_cmp(&b.confidence));
+    best.filter(|best| best.confidence >= CONFIDENT)
+        .map(|best| (best.from_ttl, best.to_ttl))
+}
+
+/// Whether somebody else answers at a TTL than did before.
+fn is_elsewhere(before: &[Option<IpAddr>], now: &[Option<IpAddr>]) -> bool {
+    let pairs = before.iter().zip(now);
+    pairs
+        .filter_map(|(before, now)| Some(((*before)?, (*now)?)))
+        .any(|(before, now)| before != now)
+}
+
+/// As the slow sweep, but as fast as routers answer beside it, and not for ever.
+fn in_a_hurry(options: SweepOptions) -> SweepOptions {
+    SweepOptions {
+        interval: HURRY.min(options.interval),
+        cycles: Some(ROUNDS),
+        ..options
+    }
+}
+
 fn first_responder(hop: &Hop) -> Option<IpAddr> {
     hop.responders.first().map(|responder| responder.address)
 }
 
 /// A trace notices a new course some rounds late, and an anomaly some probes late: which of both is first does not matter.
-const JUST_BEFORE: std::time::Duration = std::time::Duration::from_secs(30);
+const JUST_BEFORE: Duration = Duration::from_secs(30);
+
+/// Linux routers answer a probe a second; a slow sweep of every 10 s takes a tenth of that.
+const HURRY: Duration = Duration::from_millis(1_200);
+
+/// What six minutes of traces do not show, more do not show either.
+const ROUNDS: u64 = 300;
+
+/// A place that is less probable than this is no finding.
+const CONFIDENT: f64 = 0.6;

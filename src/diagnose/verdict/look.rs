@@ -111,7 +111,7 @@ impl<'a> Look<'a> {
 }
 
 fn state(stream: &StreamEvidence, span: Duration, last: Mono) -> State {
-    let silent_for = stream.last_reply.map_or(Duration::ZERO, |reply| last.since(reply));
+    let silent_for = silent_for(stream, last);
     let (lossy, slow) = (
         Share::new(stream.lost, stream.sent).exceeds(stream.usual_loss),
         Share::new(stream.slow, stream.sent).exceeds(stream.usual_slow),
@@ -133,6 +133,14 @@ fn state(stream: &StreamEvidence, span: Duration, last: Mono) -> State {
     } else {
         State::Well
     }
+}
+
+/// For how long nothing has come back: since the last reply, or by the number of probes lost since, where an incident is judged long after it.
+pub(super) fn silent_for(stream: &StreamEvidence, last: Mono) -> Duration {
+    let lost = u32::try_from(stream.lost_in_a_row).unwrap_or(u32::MAX);
+    let by_probes = stream.interval.saturating_mul(lost);
+    let by_time = stream.last_reply.map_or(Duration::ZERO, |reply| last.since(reply));
+    by_probes.max(by_time)
 }
 
 /// Three errors, or all that came back.

@@ -43,7 +43,9 @@ fn own_host(case: &Case<'_>) -> Option<Ruling> {
 
 /// Row 8.
 fn pings_only(case: &Case<'_>) -> Option<Ruling> {
-    (case.syn_is_cleaner() == Cleaner::Surely).then(|| Ruling {
+    // SYNs that are lost more than usual suffer as well, if less.
+    let syns_suffer = case.members.iter().any(|seen| seen.syn.is_impaired());
+    (case.syn_is_cleaner() == Cleaner::Surely && !syns_suffer).then(|| Ruling {
         code: VerdictCode::IcmpOnly,
         suspect: match case.members.as_slice() {
             [seen] => Some(seen.suspect()),

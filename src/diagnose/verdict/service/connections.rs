@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::silence::dropped;
 use crate::diagnose::VerdictCode;
 use crate::diagnose::verdict::case::{Case, Ruling, Seen};
-use crate::diagnose::verdict::look::{State, rhythm};
+use crate::diagnose::verdict::look::{State, rhythm, silent_for};
 use crate::diagnose::verdict::words;
 
 /// Rows 14 to 17: SYNs suffer and pings do not.
@@ -18,8 +18,7 @@ pub(super) fn rule(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
     if !seen.only_syn_suffers() {
         return None;
     }
-    let last = case.evidence.last;
-    let silent = syn.last_reply.map_or(Duration::ZERO, |reply| last.since(reply));
+    let silent = silent_for(syn, case.evidence.last);
     if seen.syn.state == State::Gone && silent >= DROPPED_FOR {
         let what = format!("but no SYN for {}", words::seconds(silent));
         return Some(dropped(case, seen, &what));

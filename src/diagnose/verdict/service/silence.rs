@@ -1,9 +1,7 @@
 //! Rows 5, 9 and 15: nothing comes back.
 
-use std::time::Duration;
-
 use crate::diagnose::verdict::case::{Case, Ruling, Seen};
-use crate::diagnose::verdict::look::State;
+use crate::diagnose::verdict::look::{State, silent_for};
 use crate::diagnose::verdict::words;
 use crate::diagnose::{StreamEvidence, VerdictCode};
 
@@ -37,11 +35,11 @@ fn syn_is_silent(seen: &Seen<'_>) -> bool {
 }
 
 fn gone(case: &Case<'_>, seen: &Seen<'_>) -> Ruling {
-    let last_reply = [&seen.icmp, &seen.syn]
+    let silent = [&seen.icmp, &seen.syn]
         .into_iter()
-        .filter_map(|look| look.stream?.last_reply)
-        .max();
-    let silent = last_reply.map_or(Duration::ZERO, |reply| case.evidence.last.since(reply));
+        .filter_map(|look| Some(silent_for(look.stream?, case.evidence.last)))
+        .min()
+        .unwrap_or_default();
     let what = format!("has answered nothing any more for {}", words::seconds(silent));
     unreachable(case, seen, &what)
 }

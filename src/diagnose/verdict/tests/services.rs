@@ -9,10 +9,18 @@ fn target_gone_answers_nothing_any_more() {
         VerdictCode::TargetUnreachable,
         "10.10.1.12",
     );
+    // The same, judged when the incident's last word is old.
+    let mut old = app02(gone(pings(0, 0)), gone(syns(0, 0)));
+    old.last = at(24_800);
+    expect(&old, VerdictCode::TargetUnreachable, "10.10.1.12");
     // A burst of loss that began 1.5 s ago may be only that.
-    let burst = |of| StreamEvidence {
-        last_reply: Some(at(LAST - 1_500)),
-        ..gone(of)
+    let burst = |of: StreamEvidence| {
+        let lost_in_a_row = if of.proto == Some(Proto::Icmp) { 7 } else { 1 };
+        StreamEvidence {
+            last_reply: Some(at(LAST - 1_500)),
+            lost_in_a_row,
+            ..gone(of)
+        }
     };
     assert_eq!(
         code(&app02(burst(pings(0, 0)), burst(syns(0, 0)))),
