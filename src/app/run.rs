@@ -108,7 +108,9 @@ async fn serve(plan: RunPlan, read_plan: impl ReadPlan) -> anyhow::Result<Exit> 
 
 /// What was known before a restart. A file that can't be read costs the warm-up and no more.
 fn baselines(plan: &RunPlan, clock: &SystemClock) -> Baselines {
-    let Some(path) = &plan.state else { return Baselines::new() };
+    let Some(path) = &plan.state else {
+        return Baselines::new();
+    };
     state::read(path, clock.read().wall).unwrap_or_else(|error| {
         complain(&format!("{error}; starting without what was known before"));
         Baselines::new()

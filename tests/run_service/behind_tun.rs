@@ -25,8 +25,14 @@ fn an_uplink_that_two_of_three_share_is_named_by_its_address() {
     }
     let targets = "app01=10.10.1.11:8080 app02=10.10.1.12:8080 app03=10.10.2.13:8080";
     let events = watched("shared-uplink", &format!("--duration 54s {targets}"));
-    let closed: Vec<_> = events.iter().filter(|event| event["event"] == "incident_close").collect();
-    let shared: Vec<_> = closed.iter().filter(|event| event["verdict"] == "shared_path").collect();
+    let closed: Vec<_> = events
+        .iter()
+        .filter(|event| event["event"] == "incident_close")
+        .collect();
+    let shared: Vec<_> = closed
+        .iter()
+        .filter(|event| event["verdict"] == "shared_path")
+        .collect();
     assert!(!shared.is_empty(), "{closed:?}");
     for incident in &shared {
         assert_eq!(incident["suspect"]["address"], "10.10.1.1", "{incident}");

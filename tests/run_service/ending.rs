@@ -44,7 +44,11 @@ fn outstanding_probes_are_awaited_and_a_second_signal_does_not_wait() {
     cut.signal("INT");
     // The laboratory would kill a run that waits for 50 s and says so.
     let report = read(&cut.finish());
-    assert_eq!(sum(&windows_of(&report.events, "dead", "icmp"), "lost"), 0, "not judged is not lost");
+    assert_eq!(
+        sum(&windows_of(&report.events, "dead", "icmp"), "lost"),
+        0,
+        "not judged is not lost"
+    );
 }
 
 #[test]
@@ -87,7 +91,10 @@ fn outputs_that_can_not_be_opened_end_it_before_it_begins() {
 fn what_is_open_when_it_ends_is_closed() {
     let Some(lab) = Lab::new() else { return };
     let pair = Pair::new(&lab);
-    let mut run = running(&pair.prober, &format!("--json --window 1s -i 20ms -W 100ms app={}", pair.v4()));
+    let mut run = running(
+        &pair.prober,
+        &format!("--json --window 1s -i 20ms -W 100ms app={}", pair.v4()),
+    );
     run.wait_for(|line| is_whole_window(line, "app"));
     pair.backend.sysctl("net.ipv4.icmp_echo_ignore_all", "1");
     run.wait_for(|line| line.contains("\"incident_open\""));

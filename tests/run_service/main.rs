@@ -83,7 +83,10 @@ fn windows_of<'a>(events: &'a [Value], target: &str, proto: &str) -> Vec<&'a Val
 
 /// The sum of a count over windows.
 fn sum(windows: &[&Value], key: &str) -> u64 {
-    windows.iter().map(|window| window[key].as_u64().expect("a count")).sum()
+    windows
+        .iter()
+        .map(|window| window[key].as_u64().expect("a count"))
+        .sum()
 }
 
 /// Messages of the events of this name.

@@ -11,7 +11,10 @@ fn rotation_loses_no_line_and_writes_none_twice() {
     let host = lab.host("alone");
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    let args = format!("--json --each -i 5ms --window 1s --log {} 127.0.0.2", path("log").display());
+    let args = format!(
+        "--json --each -i 5ms --window 1s --log {} 127.0.0.2",
+        path("log").display()
+    );
     let mut run = running(&host, &args);
     for (signal, moved) in [("USR1", "log.1"), ("HUP", "log.2")] {
         run.wait_for_many(20, |line| line.contains("\"probe\""));
@@ -23,7 +26,10 @@ fn rotation_loses_no_line_and_writes_none_twice() {
     run.wait_for_many(20, |line| line.contains("\"probe\""));
     run.signal("TERM");
     let report = read(&run.finish());
-    let all: Vec<_> = ["log.1", "log.2", "log"].into_iter().flat_map(|name| lines_of(&path(name))).collect();
+    let all: Vec<_> = ["log.1", "log.2", "log"]
+        .into_iter()
+        .flat_map(|name| lines_of(&path(name)))
+        .collect();
     assert_stream(&all);
     assert_eq!(all, report.events, "the log and the stream are the same lines");
 }
@@ -46,7 +52,10 @@ fn baselines_outlive_a_restart_and_a_spoilt_file_costs_no_more_than_them() {
     let host = lab.host("alone");
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state.json");
-    let args = format!("--json --each -i 10ms --window 1s --state {} 127.0.0.2", state.display());
+    let args = format!(
+        "--json --each -i 10ms --window 1s --state {} 127.0.0.2",
+        state.display()
+    );
     let serve = || {
         let mut run = running(&host, &args);
         run.wait_for(|line| is_whole_window(line, "127.0.0.2"));
@@ -57,7 +66,11 @@ fn baselines_outlive_a_restart_and_a_spoilt_file_costs_no_more_than_them() {
     let kept = fs::read_to_string(&state).expect("a state file");
     let kept: serde_json::Value = serde_json::from_str(&kept).expect("JSON");
     assert_eq!(kept["series"][0]["target"], "127.0.0.2");
-    assert_eq!(kept["series"].as_array().map(Vec::len), Some(1), "the control has no past");
+    assert_eq!(
+        kept["series"].as_array().map(Vec::len),
+        Some(1),
+        "the control has no past"
+    );
     let total = |kept: &serde_json::Value| -> u64 {
         let cells = kept["series"][0]["saved"]["parts"].as_array().into_iter().flatten();
         let cells = cells.flat_map(|part| part.as_array().into_iter().flatten());
@@ -66,7 +79,10 @@ fn baselines_outlive_a_restart_and_a_spoilt_file_costs_no_more_than_them() {
     assert_eq!(serve().stderr, "");
     let again = fs::read_to_string(&state).expect("a state file");
     let again: serde_json::Value = serde_json::from_str(&again).expect("JSON");
-    assert!(total(&again) > total(&kept) + 50, "the second run goes on where the first ended");
+    assert!(
+        total(&again) > total(&kept) + 50,
+        "the second run goes on where the first ended"
+    );
     fs::write(&state, "{\"spoilt\":").expect("a state file");
     let spoilt = serve();
     assert!(spoilt.stderr.contains("state.json"), "{}", spoilt.stderr);

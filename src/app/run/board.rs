@@ -56,7 +56,9 @@ impl Board {
     pub(super) fn window(&mut self, window: &WindowJob) {
         let summary = &window.closed.summary;
         self.sent = self.sent.saturating_add(summary.counts.sent);
-        let Some(row) = self.rows.get_mut(&window.closed.series) else { return };
+        let Some(row) = self.rows.get_mut(&window.closed.series) else {
+            return;
+        };
         if row.history.len() >= HISTORY {
             row.history.pop_front();
         }

@@ -148,7 +148,11 @@ impl History {
                 let ttl = found.iter().filter_map(|resolved| resolved.ttl).min()?;
                 Some(ttl.clamp(SOONEST, LATEST))
             }
-            Err(_) => Some(SOONEST.saturating_mul(1 << self.failures.min(DOUBLINGS)).min(LATEST_RETRY)),
+            Err(_) => Some(
+                SOONEST
+                    .saturating_mul(1 << self.failures.min(DOUBLINGS))
+                    .min(LATEST_RETRY),
+            ),
         }
     }
 
@@ -158,7 +162,11 @@ impl History {
                 let now: Vec<IpAddr> = found.iter().map(|resolved| resolved.address).collect();
                 let failed_before = std::mem::take(&mut self.failures) > 0;
                 if now == self.addresses {
-                    return if failed_before { Learned::Back { now } } else { Learned::Nothing };
+                    return if failed_before {
+                        Learned::Back { now }
+                    } else {
+                        Learned::Nothing
+                    };
                 }
                 let before = std::mem::replace(&mut self.addresses, now.clone());
                 Learned::Addresses {
@@ -221,7 +229,10 @@ mod tests {
     fn a_name_is_asked_for_again_when_its_shortest_ttl_has_passed_within_bounds() {
         let wait = |found: &[Resolved]| History::default().wait(&Ok(found.to_vec()));
         let seconds = |s| Some(Duration::from_secs(s));
-        assert_eq!(wait(&[at("192.0.2.1", Some(300)), at("192.0.2.2", Some(60))]), seconds(60));
+        assert_eq!(
+            wait(&[at("192.0.2.1", Some(300)), at("192.0.2.2", Some(60))]),
+            seconds(60)
+        );
         assert_eq!(wait(&[at("192.0.2.1", Some(0))]), Some(SOONEST));
         assert_eq!(wait(&[at("192.0.2.1", Some(604_800))]), Some(LATEST));
         assert_eq!(wait(&[at("192.0.2.1", None)]), None, "the hosts file has no TTL");
@@ -252,9 +263,15 @@ mod tests {
     fn a_failure_keeps_the_addresses_and_is_said_once() {
         let mut history = History::default();
         let found = || Ok(vec![at("192.0.2.1", Some(60))]);
-        assert!(matches!(history.learn(Err(failure())), Learned::Failed { kept: false, .. }));
+        assert!(matches!(
+            history.learn(Err(failure())),
+            Learned::Failed { kept: false, .. }
+        ));
         assert_eq!(addresses(&history.learn(found())), Some((1, false)));
-        assert!(matches!(history.learn(Err(failure())), Learned::Failed { kept: true, .. }));
+        assert!(matches!(
+            history.learn(Err(failure())),
+            Learned::Failed { kept: true, .. }
+        ));
         assert_eq!(history.learn(Err(failure())), Learned::Nothing);
         assert!(matches!(history.learn(found()), Learned::Back { .. }));
         assert_eq!(history.learn(found()), Learned::Nothing);

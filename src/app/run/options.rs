@@ -73,7 +73,11 @@ fn capacity(plan: &RunPlan) -> Capacity {
     let interval = shortest(plan, |target| target.icmp_interval.min(target.tcp_interval));
     let probes = (longest_timeout(plan).as_nanos() * 2).div_ceil(interval.as_nanos().max(1));
     let probes = usize::try_from(probes).unwrap_or(usize::MAX);
-    let series: usize = plan.targets.iter().map(|target| target.target.endpoints.len() + 1).sum();
+    let series: usize = plan
+        .targets
+        .iter()
+        .map(|target| target.target.endpoints.len() + 1)
+        .sum();
     let most = (MEMORY_PROBES / series.max(1)).max(LEAST_MEMORY);
     Capacity {
         memory: probes.clamp(LEAST_MEMORY, most),

@@ -89,7 +89,10 @@ mod tests {
             written.push(worth);
         }
         let count = |wanted| written.iter().filter(|worth| **worth == wanted).count();
-        assert_eq!((count(Worth::Probe), count(Worth::Window), count(Worth::Word)), (4, 2, 2));
+        assert_eq!(
+            (count(Worth::Probe), count(Worth::Window), count(Worth::Word)),
+            (4, 2, 2)
+        );
         assert!(written.is_sorted(), "lines keep their order");
         assert_eq!((dropped.take(), dropped.take()), (24 - 8, 0));
     }

@@ -153,7 +153,9 @@ impl RunSink {
     /// Hands over the windows that are over.
     fn tell_windows(&mut self, now: Mono) {
         while let Some(closed) = self.windows.poll_closed(now) {
-            let Some(member) = self.member(closed.series) else { continue };
+            let Some(member) = self.member(closed.series) else {
+                continue;
+            };
             let known = Arc::clone(&member.known);
             let window = WindowJob {
                 learning: self.monitor.level(closed.series).is_none(),
@@ -197,7 +199,9 @@ impl Sink for RunSink {
         let found = self.expected.iter().position(|next| next.entry.series == *series);
         let expected = found.and_then(|place| self.expected.remove(place));
         self.members.resize_with(id.index() + 1, || None);
-        let Some(Expected { entry, saved }) = expected else { return };
+        let Some(Expected { entry, saved }) = expected else {
+            return;
+        };
         let purpose = entry.purpose();
         let group = match &entry.role {
             Role::Backend { group } => group.clone(),

@@ -198,7 +198,12 @@ mod tests {
     fn a_file_that_is_cut_off_or_of_another_kind_says_so() {
         let (_folder, path) = written(0);
         let whole = fs::read_to_string(&path).unwrap();
-        for text in ["", "{}", &whole[..whole.len() - 1], &whole.replace("state/1", "state/2")] {
+        for text in [
+            "",
+            "{}",
+            &whole[..whole.len() - 1],
+            &whole.replace("state/1", "state/2"),
+        ] {
             fs::write(&path, text).unwrap();
             let error = read(&path, Wall::default()).unwrap_err().to_string();
             assert!(error.contains("state.json"), "{error}");

@@ -121,9 +121,10 @@ impl Writer {
             RunView::Quiet => None,
             _ => Some(Destination::stdout().context("standard output is not open")?),
         };
-        let log = plan.log.as_deref().map(|path| {
-            Destination::file(path).with_context(|| format!("the log {} can't be opened", path.display()))
-        });
+        let log = plan
+            .log
+            .as_deref()
+            .map(|path| Destination::file(path).with_context(|| format!("the log {} can't be opened", path.display())));
         let is_terminal = std::io::stdout().is_terminal();
         let began = clock.mono();
         Ok(Self {
@@ -159,7 +160,9 @@ impl Writer {
         if !self.writes_json() {
             return Ok(());
         }
-        let Some(line) = encode(&mut self.lines) else { return Ok(()) };
+        let Some(line) = encode(&mut self.lines) else {
+            return Ok(());
+        };
         let to_stdout = self.stdout.as_mut().filter(|_| self.view == RunView::Json);
         let mut missed = None;
         let mut is_read = true;

@@ -111,8 +111,14 @@ fn controls_are_the_loopback_and_an_allowed_gateway_unless_packets_are_bound() {
     let mut plan = plan(vec![target("web", "2001:db8::1")]);
     let controls = |plan: &RunPlan| {
         let all = Roster::new(plan).settle().admit;
-        let controls: Vec<_> = all.into_iter().filter(|entry| entry.purpose() == Purpose::Control).collect();
-        controls.iter().map(|control| control.series.address.to_string()).collect::<Vec<_>>()
+        let controls: Vec<_> = all
+            .into_iter()
+            .filter(|entry| entry.purpose() == Purpose::Control)
+            .collect();
+        controls
+            .iter()
+            .map(|control| control.series.address.to_string())
+            .collect::<Vec<_>>()
     };
     plan.diagnosis.gateway = Some("192.0.2.254".parse().unwrap());
     assert_eq!(controls(&plan), ["127.0.0.1", "192.0.2.254"]);

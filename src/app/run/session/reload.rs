@@ -32,7 +32,8 @@ impl Session {
             (Severity::Info, format!("{count} {noun} from now on"))
         } else {
             let settings = ignored.join(", ");
-            let message = format!("{count} {noun} from now on; what is new of {settings} counts from the next start on");
+            let message =
+                format!("{count} {noun} from now on; what is new of {settings} counts from the next start on");
             (Severity::Warning, message)
         };
         self.say(NoticeKind::ConfigReload, severity, message);
