@@ -219,8 +219,8 @@ fn entries(target: &WatchedTarget, address: IpAddr, scope_id: u32, traces: bool)
     });
     // Echoes are refused by fewer routers and disturb no service.
     let by_icmp = endpoints.iter().find(|endpoint| **endpoint == Endpoint::Icmp);
-    let traced = by_icmp.or(endpoints.first()).filter(|_| traces);
-    let path = traced.map(|&endpoint| Entry {
+    let by_what = by_icmp.or(endpoints.first()).filter(|_| traces);
+    let path = by_what.map(|&endpoint| Entry {
         series: series(endpoint),
         pace: Pace {
             interval: interval(target, endpoint),
