@@ -130,6 +130,11 @@ impl Roster {
         self.wanted.targets.len()
     }
 
+    /// Whether a series watches this host or its gateway.
+    pub(super) fn is_control(&self, series: &Series) -> bool {
+        self.wanted.controls.iter().any(|control| control.series == *series)
+    }
+
     /// Whether the addresses of all targets are known.
     pub(super) fn is_resolved(&self) -> bool {
         self.names().iter().all(|name| self.addresses.contains_key(name))

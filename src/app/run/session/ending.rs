@@ -33,6 +33,10 @@ impl Session {
             self.write_state(all);
         }
         finished.sink.close(finished.ended);
+        // Nobody asked for the controls, and runs do without.
+        finished
+            .refused
+            .retain(|refused| !self.roster.is_control(&refused.series));
         complain_of_refused(&finished.refused, &advice.told, self.ending == Ending::NothingToProbe);
         let last = Job::Finish(self.farewell(finished.ended));
         let written = tokio::select! {
