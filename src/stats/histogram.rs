@@ -120,11 +120,8 @@ impl Histogram {
     ///
     /// Minimum and maximum of the result are edges of cells, as in every HDR histogram that was read back.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "the bounds are constants, and valid")]
     pub fn to_hdr(&self) -> hdrhistogram::Histogram<u64> {
-        let hdr = hdrhistogram::Histogram::new_with_bounds(LOWEST_NANOS, HIGHEST_NANOS, DIGITS);
-        // These are constants that satisfy what the constructor asks: low >= 1, high >= 2 low, digits <= 5.
-        let mut hdr = hdr.expect("the bounds of the layout are valid");
+        let mut hdr = empty_hdr();
         for (edge, n) in self.cells() {
             hdr.saturating_record_n(edge, n);
         }
@@ -179,4 +176,11 @@ impl Histogram {
 #[expect(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
 const fn split(n: u64) -> (u32, u32) {
     ((n >> u32::BITS) as u32, n as u32)
+}
+
+/// A histogram of the `hdrhistogram` crate with the cells of ours.
+pub(super) fn empty_hdr() -> hdrhistogram::Histogram<u64> {
+    let hdr = hdrhistogram::Histogram::new_with_bounds(LOWEST_NANOS, HIGHEST_NANOS, DIGITS);
+    // These are constants that satisfy what the constructor asks: low >= 1, high >= 2 low, digits <= 5.
+    hdr.expect("the bounds of the layout are valid")
 }

@@ -20,6 +20,7 @@
 mod distribution;
 mod histogram;
 mod interval;
+mod interval_log;
 mod jitter;
 mod lateness;
 mod loss;
@@ -32,6 +33,7 @@ mod windows;
 
 pub use distribution::Distribution;
 pub use histogram::Histogram;
+pub use interval_log::IntervalLines;
 pub use jitter::{Ipdv, Jitter};
 pub use lateness::Lateness;
 pub use loss::LossRuns;

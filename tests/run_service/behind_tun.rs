@@ -24,22 +24,26 @@ fn an_uplink_that_two_of_three_share_is_named_by_its_address() {
         return;
     }
     let targets = "app01=10.10.1.11:8080 app02=10.10.1.12:8080 app03=10.10.2.13:8080";
-    let events = watched("shared-uplink", &format!("--duration 54s {targets}"));
+    // Of two targets, coincidences are confirmed within a minute of the third burst, which comes after 23 s.
+    let events = watched("shared-uplink", &format!("--duration 90s {targets}"));
     let closed: Vec<_> = events
         .iter()
         .filter(|event| event["event"] == "incident_close")
         .collect();
-    let shared: Vec<_> = closed
-        .iter()
-        .filter(|event| event["verdict"] == "shared_path")
-        .collect();
-    assert!(!shared.is_empty(), "{closed:?}");
-    for incident in &shared {
-        assert_eq!(incident["suspect"]["address"], "10.10.1.1", "{incident}");
-        let mut names: Vec<_> = incident["targets"].as_array().into_iter().flatten().collect();
-        names.sort_by_key(|name| name.as_str());
-        assert_eq!(names, ["app01", "app02"]);
-    }
+    let names = |incident: &Value| -> Vec<String> {
+        let names = incident["targets"].as_array().into_iter().flatten();
+        let mut names: Vec<_> = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+        names.sort();
+        names
+    };
+    let is_right = |incident: &&&Value| {
+        incident["verdict"] == "shared_path"
+            && incident["suspect"]["address"] == "10.10.1.1"
+            && names(incident) == ["app01", "app02"]
+    };
+    assert!(closed.iter().filter(is_right).count() > 0, "{closed:?}");
+    let innocent = |incident: &&&Value| names(incident).contains(&"app03".to_owned());
+    assert_eq!(closed.iter().filter(innocent).count(), 0, "{closed:?}");
     let opened = events.iter().filter(|event| event["event"] == "incident_open").count();
     assert_eq!(opened, closed.len(), "each that was opened was closed");
 }
@@ -60,4 +64,4 @@ fn a_quiet_network_has_no_incident() {
 }
 
 /// The story, the last answers, and a machine that does a dozen of these at once.
-const LIMIT: Duration = Duration::from_secs(100);
+const LIMIT: Duration = Duration::from_secs(150);

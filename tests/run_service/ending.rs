@@ -38,6 +38,10 @@ fn outstanding_probes_are_awaited_and_a_second_signal_does_not_wait() {
     let report = read(&awaited.finish());
     let windows = windows_of(&report.events, "dead", "icmp");
     assert_eq!(sum(&windows, "lost"), sum(&windows, "sent"), "each is judged");
+    let (last, whole) = windows.split_last().expect("a window");
+    assert_eq!(last["complete"], false);
+    // While probes are awaited nothing is measured any more.
+    assert!(whole.iter().all(|window| window["sent"] != 0), "{whole:?}");
     let mut cut = running(&pair.prober, &slow.replace("-W 2s", "-W 50s"));
     cut.wait_for(|line| line.contains("\"start\""));
     cut.signal("TERM");

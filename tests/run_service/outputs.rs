@@ -26,10 +26,9 @@ fn rotation_loses_no_line_and_writes_none_twice() {
     run.wait_for_many(20, |line| line.contains("\"probe\""));
     run.signal("TERM");
     let report = read(&run.finish());
-    let all: Vec<_> = ["log.1", "log.2", "log"]
-        .into_iter()
-        .flat_map(|name| lines_of(&path(name)))
-        .collect();
+    let files = ["log.1", "log.2", "log"].map(|name| lines_of(&path(name)));
+    assert!(files.iter().all(|lines| !lines.is_empty()), "each file has its part");
+    let all = files.concat();
     assert_stream(&all);
     assert_eq!(all, report.events, "the log and the stream are the same lines");
 }
@@ -87,4 +86,28 @@ fn baselines_outlive_a_restart_and_a_spoilt_file_costs_no_more_than_them() {
     let spoilt = serve();
     assert!(spoilt.stderr.contains("state.json"), "{}", spoilt.stderr);
     assert_eq!(spoilt.stderr.lines().count(), 1, "{}", spoilt.stderr);
+}
+
+#[test]
+fn histograms_are_appended_as_an_interval_log() {
+    let Some(lab) = Lab::new() else { return };
+    let host = lab.host("alone");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run.hlog");
+    let args = format!(
+        "--json --window 1s --duration 2500ms --hlog {} app=127.0.0.2",
+        path.display()
+    );
+    let report = read(&running(&host, &args).finish());
+    let text = fs::read_to_string(&path).expect("an interval log");
+    let intervals: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("Tag=app/127.0.0.2/icmp,"))
+        .collect();
+    assert_eq!(intervals.len(), report.windows().len());
+    for (line, window) in intervals.iter().zip(report.windows()) {
+        let length: f64 = line.split(',').nth(2).expect("a length").parse().expect("seconds");
+        assert!((length - window.figure("window_s")).abs() < 0.001, "{line}");
+    }
+    assert!(text.starts_with("#[Histogram log format version 1.3]\n"));
 }

@@ -42,17 +42,16 @@ fn windows_hold_every_probe_that_the_backend_has_seen_and_leave_no_gap() {
 
 /// Each window begins where the one before ended, within the microseconds that a time stamp has.
 fn assert_no_gaps(windows: &[&Value]) {
-    let start = |window: &Value| {
-        let text = window["window_start"].as_str().expect("a time").to_owned();
-        let time: jiff::Timestamp = text.parse().expect("RFC 3339");
-        time.as_microsecond()
+    let start = |window: &Value| -> jiff::Timestamp {
+        let text = window["window_start"].as_str().expect("a time");
+        text.parse().expect("RFC 3339")
     };
-    let length = |window: &Value| window["window_s"].as_f64().expect("seconds") * 1e6;
+    let length = |window: &Value| window["window_s"].as_f64().expect("seconds");
     for pair in windows.windows(2) {
         let [first, next] = pair else { unreachable!() };
-        let gap = (start(next) - start(first)) as f64 - length(first);
+        let gap = start(next).duration_since(start(first)).as_secs_f64() - length(first);
         // The clock is read again for each line, and is set by whoever keeps the time of the machine.
-        assert!(gap.abs() < 1_000.0, "{gap} us between {first} and {next}");
+        assert!(gap.abs() < 0.001, "{gap} s between {first} and {next}");
     }
 }
 
@@ -101,12 +100,8 @@ fn who_may_open_no_socket_ends_at_once_with_the_fix() {
     let host = lab.host("alone");
     let nobody = as_nobody(&host, "run --json 127.0.0.2");
     assert_eq!(nobody.code(), 2, "{}", nobody.text());
-    assert_eq!(
-        nobody.stderr.matches("ping_group_range").count(),
-        1,
-        "{}",
-        nobody.stderr
-    );
+    assert!(nobody.stderr.contains("setcap"), "{}", nobody.stderr);
+    assert_eq!(nobody.stderr.lines().count(), 1, "{}", nobody.stderr);
     let gid = nobody_gid();
     host.sysctl("net.ipv4.ping_group_range", &format!("{gid} {gid}"));
     let allowed = as_nobody(&host, "run --json --window 1s --duration 1500ms 127.0.0.2");

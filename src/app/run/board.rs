@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::writer::{Known, WindowJob};
 use crate::detect::{Cause, Kind};
 use crate::diagnose::{Incident, Stage};
+use crate::report::Completeness;
 use crate::report::live::{RunRow, RunState};
 use crate::stats::Summary;
 use crate::units::{Mono, Rtt, SeriesId};
@@ -59,6 +60,10 @@ impl Board {
         let Some(row) = self.rows.get_mut(&window.closed.series) else {
             return;
         };
+        // The rest of a window at the end of a run is not how the series is.
+        if window.completeness == Completeness::Cut && row.last.is_some() {
+            return;
+        }
         if row.history.len() >= HISTORY {
             row.history.pop_front();
         }

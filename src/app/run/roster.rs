@@ -130,6 +130,11 @@ impl Roster {
         self.wanted.targets.len()
     }
 
+    /// Whether a series watches this host or its gateway.
+    pub(super) fn is_control(&self, series: &Series) -> bool {
+        self.wanted.controls.iter().any(|control| control.series == *series)
+    }
+
     /// Whether the addresses of all targets are known.
     pub(super) fn is_resolved(&self) -> bool {
         self.names().iter().all(|name| self.addresses.contains_key(name))
@@ -219,8 +224,8 @@ fn entries(target: &WatchedTarget, address: IpAddr, scope_id: u32, traces: bool)
     });
     // Echoes are refused by fewer routers and disturb no service.
     let by_icmp = endpoints.iter().find(|endpoint| **endpoint == Endpoint::Icmp);
-    let traced = by_icmp.or(endpoints.first()).filter(|_| traces);
-    let path = traced.map(|&endpoint| Entry {
+    let by_what = by_icmp.or(endpoints.first()).filter(|_| traces);
+    let path = by_what.map(|&endpoint| Entry {
         series: series(endpoint),
         pace: Pace {
             interval: interval(target, endpoint),

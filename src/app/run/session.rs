@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::ReadPlan;
 use super::names::{Learned, Names};
@@ -181,7 +181,8 @@ impl Session {
 
 /// The first time after `period`, not at once.
 fn every(period: Duration) -> Interval {
-    let mut interval = interval_at(Instant::now() + period, period);
+    let mut interval = interval(period);
+    interval.reset();
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
     interval
 }

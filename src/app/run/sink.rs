@@ -35,6 +35,8 @@ pub(super) struct RunSink {
     /// How long news of a series may come after its end.
     kept: Duration,
     host: HostWatch,
+    /// The latest moment that is known.
+    now: Mono,
 }
 
 /// A series that is about to be admitted.
@@ -65,6 +67,7 @@ impl RunSink {
             ended: VecDeque::new(),
             kept,
             host: HostWatch::default(),
+            now: Mono::default(),
         }
     }
 
@@ -138,15 +141,16 @@ impl RunSink {
         self.members.get(id.index())?.as_ref()
     }
 
-    /// Hands over all that the monitor has to say.
+    /// Hands over all that the monitor has to say, at `now` or later.
     fn tell(&mut self, now: Mono) {
+        self.now = self.now.max(now);
         while let Some(news) = self.monitor.poll() {
             if let News::OwnNoise(stall) = news {
                 self.host.note(stall);
             }
             let about = series_of(&news).and_then(|id| self.member(id));
             let about = about.map(|member| Arc::clone(&member.known));
-            self.outbox.put(Worth::Word, Job::News(now, about, Box::new(news)));
+            self.outbox.put(Worth::Word, Job::News(self.now, about, Box::new(news)));
         }
     }
 

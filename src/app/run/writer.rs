@@ -6,6 +6,7 @@ mod news;
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::report::{
     Severity, Style, WindowReport,
 };
 use crate::series::Series;
-use crate::stats::ClosedWindow;
+use crate::stats::{ClosedWindow, IntervalLines};
 use crate::units::{Mono, SeriesId};
 
 /// What can be written.
@@ -93,6 +94,12 @@ pub(super) struct Resolved {
     pub(super) addresses: Vec<std::net::IpAddr>,
 }
 
+/// A file of histograms.
+struct IntervalLog {
+    destination: Destination,
+    lines: IntervalLines,
+}
+
 /// Writes what a service has to say.
 pub(super) struct Writer {
     clock: SystemClock,
@@ -103,6 +110,7 @@ pub(super) struct Writer {
     /// `None` where nothing goes there, or nobody reads it any more.
     stdout: Option<Destination>,
     log: Option<Destination>,
+    hlog: Option<IntervalLog>,
     board: Board,
     dropped: Arc<Dropped>,
     drops_told_at: Mono,
@@ -121,10 +129,11 @@ impl Writer {
             RunView::Quiet => None,
             _ => Some(Destination::stdout().context("standard output is not open")?),
         };
-        let log = plan
-            .log
-            .as_deref()
-            .map(|path| Destination::file(path).with_context(|| format!("the log {} can't be opened", path.display())));
+        let open = |path: &PathBuf| {
+            Destination::file(path).with_context(|| format!("the log {} can't be opened", path.display()))
+        };
+        let log = plan.log.as_ref().map(open).transpose()?;
+        let hlog = plan.hlog.as_ref().map(open).transpose()?;
         let is_terminal = std::io::stdout().is_terminal();
         let began = clock.mono();
         Ok(Self {
@@ -136,7 +145,8 @@ impl Writer {
             },
             view: plan.view,
             stdout,
-            log: log.transpose()?,
+            log,
+            hlog: hlog.map(|destination| IntervalLog::new(destination, &clock)),
             board: Board::default(),
             dropped,
             drops_told_at: began,
@@ -235,6 +245,9 @@ impl Writer {
             completeness: *completeness,
             host: *host,
         };
+        if let Some(hlog) = &mut self.hlog {
+            hlog.window(&report);
+        }
         let end = wall_of(&self.clock, closed.start.after(closed.length));
         self.json(|json| Some(json.window(end, &report)))
     }
@@ -324,6 +337,35 @@ impl Writer {
     }
 }
 
+impl IntervalLog {
+    fn new(destination: Destination, clock: &SystemClock) -> Self {
+        let lines = IntervalLines::default();
+        let mut log = Self { destination, lines };
+        log.begin(clock);
+        log
+    }
+
+    fn reopen(&mut self, clock: &SystemClock) {
+        self.destination.reopen();
+        self.begin(clock);
+    }
+
+    /// Readers take a header in the middle of a file as well.
+    fn begin(&mut self, clock: &SystemClock) {
+        let header = IntervalLines::header(clock.read().wall);
+        self.destination.write(header.as_bytes());
+    }
+
+    fn window(&mut self, report: &WindowReport<'_>) {
+        let line = self
+            .lines
+            .window(report.series, report.start, report.length, report.summary);
+        if let Some(line) = line {
+            self.destination.write(line);
+        }
+    }
+}
+
 impl Shows for Writer {
     type Job = Job;
 
@@ -340,6 +382,9 @@ impl Shows for Writer {
             Job::Reopen => {
                 if let Some(log) = &mut self.log {
                     log.reopen();
+                }
+                if let Some(hlog) = &mut self.hlog {
+                    hlog.reopen(&self.clock);
                 }
             }
             Job::Finish(said) => {

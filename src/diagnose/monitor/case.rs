@@ -41,6 +41,8 @@ pub(super) struct Case {
     pub(super) judge_at: Mono,
     /// Since when nothing of it lasts.
     pub(super) ended: Option<Mono>,
+    /// The run ends, and it with it.
+    given_up: bool,
     /// Whose traces are of interest.
     pub(super) traced: BTreeSet<TargetId>,
     /// Those whose trace was told.
@@ -91,6 +93,7 @@ impl Case {
             tell_at: now.after(HOLD),
             judge_at: now,
             ended: None,
+            given_up: false,
             traced: BTreeSet::new(),
             trace_told: BTreeSet::new(),
         }
@@ -236,7 +239,8 @@ impl Case {
     /// It ends now, over or not.
     pub(super) fn give_up(&mut self, now: Mono) {
         self.tell_at = self.tell_at.min(now);
-        self.ended = Some(now.before(LINGER));
+        self.ended.get_or_insert(now);
+        self.given_up = true;
     }
 
     /// Members in order of their first spike.
@@ -261,7 +265,7 @@ impl Case {
 
     /// Whether it is over for good at `now`.
     pub(super) fn is_over(&self, now: Mono) -> bool {
-        self.ended.is_some_and(|ended| ended.after(LINGER) <= now)
+        self.given_up || self.ended.is_some_and(|ended| ended.after(LINGER) <= now)
     }
 
     /// When something is next to be done with it.

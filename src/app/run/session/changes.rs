@@ -9,7 +9,7 @@ use crate::app::packets::look;
 use crate::app::run::names::Learned;
 use crate::app::run::outbox::Worth;
 use crate::app::run::roster::{Entry, Key, Purpose};
-use crate::app::run::sink::Expected;
+use crate::app::run::sink::{Expected, RunSink};
 use crate::app::run::writer::{Job, Resolved};
 use crate::clock::Clock as _;
 use crate::net::Command;
@@ -53,7 +53,7 @@ impl Session {
         self.remote
             .send(Command::Inspect(Box::new(move |sink| sink.expect(expected))));
         self.remote.send(Command::Admit(series));
-        let missing = look(&self.remote, |sink| sink.take_missing()).await;
+        let missing = look(&self.remote, RunSink::take_missing).await;
         self.tell_missing(&missing);
     }
 

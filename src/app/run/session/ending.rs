@@ -10,7 +10,7 @@ use crate::app::printer::blocked;
 use crate::app::run::sink::RunSink;
 use crate::app::run::state;
 use crate::app::run::writer::{Job, Said};
-use crate::app::signals::passed;
+use crate::app::signals::{Stop, passed};
 use crate::clock::{Clock as _, Reading};
 use crate::detect::Saved;
 use crate::net::Finished;
@@ -33,12 +33,16 @@ impl Session {
             self.write_state(all);
         }
         finished.sink.close(finished.ended);
+        // Nobody asked for the controls, and runs do without.
+        finished
+            .refused
+            .retain(|refused| !self.roster.is_control(&refused.series));
         complain_of_refused(&finished.refused, &advice.told, self.ending == Ending::NothingToProbe);
         let last = Job::Finish(self.farewell(finished.ended));
         let written = tokio::select! {
             biased;
             written = self.printer.finish(last) => written,
-            () = self.stop.next() => Err(blocked()),
+            () = hurried(&mut self.stop) => Err(blocked()),
             () = passed(Some(PATIENCE)) => Err(blocked()),
         };
         match written {
@@ -89,6 +93,15 @@ impl Session {
         }
     }
 }
+
+/// Ends soon after another signal.
+async fn hurried(stop: &mut Stop) {
+    stop.next().await;
+    passed(Some(HURRY)).await;
+}
+
+/// Who asks twice wants an end, but a second signal may also come while nothing is in the way of one.
+const HURRY: Duration = Duration::from_millis(500);
 
 /// How long writing may take once the end was asked for.
 const PATIENCE: Duration = Duration::from_secs(8);
