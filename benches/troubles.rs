@@ -17,7 +17,7 @@ use std::time::Duration;
 use lab::Form;
 use pathjitter::correlate::{AnomalyKind, Change, Stream, TroubleOptions, Troubles};
 use pathjitter::detect::{Cause, Finding, Found, Symptom};
-use pathjitter::outcome::{Event, Fate, Proto, StampSource, Timing, What};
+use pathjitter::outcome::{Event, Proto, StampSource, Timing, What};
 use pathjitter::units::{Mono, ProbeSeq, Rtt, SeriesId, TargetId};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -187,7 +187,7 @@ impl Month {
         if is_well {
             self.found(n, at, Found::Recovered);
         }
-        self.event(n, What::Settled(if lost { Fate::Lost } else { Fate::Received(TIMING) }));
+        self.event(n, if lost { What::TimedOut } else { What::Answered(ANSWER) });
     }
 
     fn listen(&mut self) {

@@ -120,8 +120,8 @@ fn no_fault(form: Form) -> bool {
     heading("blamed");
     let mut met = true;
     for name in JUDGES {
-        let blames = |seed: &u64| !judge(name, &units(setting, *seed)).is_empty();
-        let blamed = Share(count((1..=scenes).filter(blames).count()), scenes);
+        let is_blamed = |seed: &u64| !judge(name, &units(setting, *seed)).is_empty();
+        let blamed = Share(count((1..=scenes).filter(is_blamed).count()), scenes);
         line(setting, name, &blamed.to_string());
         met &= name != "ours" || blamed.ratio() <= 0.01;
     }

@@ -127,8 +127,8 @@ pub struct RunArgs {
     #[arg(short, long, value_parser = FalseyValueParser::new(), env = "PATHJITTER_VERBOSE", hide_env = true, help_heading = OUTPUT)]
     pub verbose: bool,
 
-    /// How to send: auto, raw (root or CAP_NET_RAW), or unprivileged [default: auto]
-    #[arg(long, value_name = "ENGINE", value_enum, hide_possible_values = true, help_heading = ADVANCED)]
+    /// How to send
+    #[arg(long, help = ENGINE_HELP, value_name = "ENGINE", value_enum, hide_possible_values = true, help_heading = ADVANCED)]
     pub engine: Option<RunEngine>,
     /// Size of the receive buffers: 4096, 512k, 8m [default: fits the pace]
     #[arg(long, value_name = "BYTES", value_parser = parse_buffer, help_heading = ADVANCED)]
@@ -178,3 +178,5 @@ pub struct PrintArgs {
 }
 
 const DIAGNOSIS: &str = "Diagnosis";
+
+const ENGINE_HELP: &str = "How to send: auto, raw (root or CAP_NET_RAW), or unprivileged [default: auto]";

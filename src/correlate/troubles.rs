@@ -32,7 +32,7 @@ use self::shifts::{Moved, Shifts};
 use self::stream::{Limits, Patience, Tally, Watched};
 use super::{Anomaly, AnomalyKind, Change, Stream};
 use crate::detect::{Finding, Found, Symptom};
-use crate::outcome::{Answer, Event, Fate, InTime, Proto, What};
+use crate::outcome::{Answer, Answered, Event, InTime, Proto, What};
 use crate::units::{Mono, ProbeSeq, SeriesId, TargetId};
 
 /// How careful to be.
@@ -117,32 +117,16 @@ impl Troubles {
 
     /// What happened to a probe.
     pub fn handle_event(&mut self, event: &Event) {
-        let is_discounted = self.is_discounted(event.sent_at);
-        let limits = self.limits();
-        let Some(watched) = watched(&mut self.streams, event.series) else {
-            return;
-        };
-        let target = watched.stream.target;
         match event.what {
-            What::Answered(answered) if answered.answer == Answer::Reply => {
-                if answered.in_time == InTime::Yes {
-                    watched.cells.replied(event.sent_at, answered.timing.rtt);
+            What::Answered(answered) => {
+                if answered.answer == Answer::Reply {
+                    self.replied(event, &answered);
                 }
-                let is_first = !watched.replied;
-                watched.replied = true;
-                if is_first {
-                    self.judge_silence(target, event.sent_at);
+                if !answered.timed_out {
+                    self.count(event);
                 }
             }
-            What::Settled(fate) if is_judged(fate) && !is_discounted => {
-                if !watched.replied {
-                    if watched.unanswered(event.sent_at) {
-                        self.judge_silence(target, event.sent_at);
-                    }
-                } else if watched.cells.settled(event.sent_at) && watched.judge_minutes(limits) {
-                    self.judge_lasting(target, event.sent_at);
-                }
-            }
+            What::TimedOut => self.count(event),
             _ => {}
         }
     }
@@ -223,6 +207,39 @@ impl Troubles {
     /// The next thing to say.
     pub fn poll(&mut self) -> Option<Change> {
         self.desk.poll()
+    }
+
+    fn replied(&mut self, event: &Event, answered: &Answered) {
+        let Some(watched) = watched(&mut self.streams, event.series) else {
+            return;
+        };
+        if answered.in_time == InTime::Yes {
+            watched.cells.replied(event.sent_at, answered.timing.rtt);
+        }
+        let target = watched.stream.target;
+        if !std::mem::replace(&mut watched.replied, true) {
+            self.judge_silence(target, event.sent_at);
+        }
+    }
+
+    /// Counts a probe by its first outcome. Waiting until nothing can change any more would take as long as its record is kept.
+    fn count(&mut self, event: &Event) {
+        let at = event.sent_at;
+        let limits = self.limits();
+        if self.is_discounted(at) {
+            return;
+        }
+        let Some(watched) = watched(&mut self.streams, event.series) else {
+            return;
+        };
+        let (target, timeout) = (watched.stream.target, watched.stream.timeout);
+        if !watched.replied {
+            if watched.unanswered(at) {
+                self.judge_silence(target, at);
+            }
+        } else if watched.cells.count(at, timeout) && watched.judge_minutes(limits) {
+            self.judge_lasting(target, at);
+        }
     }
 
     fn hit(&mut self, series: SeriesId, seq: ProbeSeq, at: Mono, symptom: Symptom) {
@@ -366,11 +383,6 @@ impl Troubles {
 
 fn watched(streams: &mut [Option<Watched>], series: SeriesId) -> Option<&mut Watched> {
     streams.get_mut(series.index())?.as_mut()
-}
-
-/// Whether a probe tells anything of the network.
-const fn is_judged(fate: Fate) -> bool {
-    !matches!(fate, Fate::NotSent | Fate::Unjudged(_))
 }
 
 /// This host does not stand still more often within the time that probes are under way.

@@ -278,7 +278,7 @@ impl Measured {
             number,
             start,
             length,
-            complete: !self.removed.is_some_and(|removed| removed < grid.start_of(self.oldest)),
+            complete: self.removed.is_none_or(|removed| removed >= grid.start_of(self.oldest)),
             summary: stats.summary(),
         }
     }

@@ -64,7 +64,7 @@ impl Sweeper {
         let usual = nanos(self.options.interval).max(1);
         let since = nanos(since.since(started));
         // Of the round that the moment lies in, only those within, which are there because somebody hurried.
-        let within = u64::from(since % usual > 0);
+        let within = u64::from(!since.is_multiple_of(usual));
         let first = (since / usual).saturating_mul(self.fineness).saturating_add(within);
         let hop = |node: &Node, presumed| node.tally.snapshot_since(node.ttl, presumed, first);
         Some(path.report_with(&self.tree, &self.options, hop))

@@ -63,7 +63,13 @@ fn the_article_s_story_is_caught_after_half_an_hour_as_at_first() {
         assert!(wrong.is_empty(), "seed {seed}: {}", wrong.join("\n"));
         // Bursts begin 5 s after the warm-up and every 9.1 s. The first is part of the first incident, and the last whole one of the last.
         let first = WARM_UP + Duration::from_secs(5);
-        let bursts = (lasts - first - Duration::from_secs(5)).as_millis() / 9_100;
+        let bursts = lasts
+            .checked_sub(first)
+            .unwrap()
+            .checked_sub(Duration::from_secs(5))
+            .unwrap()
+            .as_millis()
+            / 9_100;
         let last = first + Duration::from_millis(9_100) * u32::try_from(bursts).expect("200");
         let at = |moment: Duration| Mono::default().after(moment);
         let [began, ended] = [told.first(), told.last()].map(|told| &told.expect("an incident").last);

@@ -39,8 +39,6 @@ pub(crate) struct Watch {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) opened_at: Mono,
-    /// As it was opened.
-    pub(crate) first: Incident,
     /// As it was told last.
     pub(crate) last: Incident,
     pub(crate) is_closed: bool,
@@ -139,7 +137,6 @@ impl Watch {
                     assert_eq!(*stage, Stage::Open, "an incident begins by being opened");
                     told.push(Told {
                         opened_at: *at,
-                        first: *incident.clone(),
                         last: *incident.clone(),
                         is_closed: false,
                     });

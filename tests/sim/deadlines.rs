@@ -84,7 +84,9 @@ fn the_figures_of_a_deadline_hold_every_answer_before_it() {
     assert!(clockwork.settled.len() > before);
     world.retire(ids[0]);
     let sent = clockwork.settled.len();
-    ids.iter().for_each(|&id| world.retire(id));
+    for id in ids {
+        world.retire(id);
+    }
     clockwork.next = Mono::default().after(60 * SECOND);
     world.run_until_with(Mono::default().after(30 * SECOND), &mut clockwork);
     assert!(world.is_finished());

@@ -58,8 +58,8 @@ pub(super) struct Cells {
     ring: Box<[Cell; CELLS]>,
     /// The number of the newest cell since the origin of time.
     newest: u64,
-    /// The number of the cell of the newest probe that was settled.
-    settled: u64,
+    /// The number of the oldest cell of which probes may still be out.
+    complete: u64,
     /// The first cell that says anything of a present impairment, by channel: what was before the last recovery is over.
     since: [u64; 2],
     habits: [Habit; 2],
@@ -80,22 +80,22 @@ impl Cells {
         Self {
             ring: Box::new([Cell::default(); CELLS]),
             newest: number(now),
-            settled: number(now),
+            complete: number(now),
             since: [0; 2],
             habits: [Habit::default(); 2],
         }
     }
 
-    /// Counts a probe that was sent then and is settled. Whether it is the first of a new cell: all before it are complete, since probes are
-    /// settled in sending order.
-    pub(super) fn settled(&mut self, at: Mono) -> bool {
+    /// Counts a probe that was sent then and has its outcome. Whether this completes a cell: nothing sent a timeout earlier can be out now.
+    pub(super) fn count(&mut self, at: Mono, timeout: Duration) -> bool {
         self.advance(at);
-        let is_new = number(at) > self.settled;
-        self.settled = self.settled.max(number(at));
         if let Some(cell) = self.cell(at) {
             cell.sent = cell.sent.saturating_add(1);
         }
-        is_new
+        let complete = number(at.before(timeout));
+        let is_news = complete > self.complete;
+        self.complete = self.complete.max(complete);
+        is_news
     }
 
     /// Counts a probe that was hit, the `run`-th in a row.

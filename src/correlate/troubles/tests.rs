@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::correlate::Persistence;
 use crate::detect::{Cause, Kind, Severity};
-use crate::outcome::{Answered, StampSource, Timing};
+use crate::outcome::{StampSource, Timing};
 use crate::units::Rtt;
 
 const OPTIONS: TroubleOptions = TroubleOptions {
@@ -79,29 +79,22 @@ impl World {
             .after(detected.interval * u32::try_from(detected.seq).unwrap());
         detected.seq += 1;
         let id = detected.id;
-        if symptom.is_none_or(|symptom| matches!(symptom, Symptom::Slow(_))) {
-            detected.replied = true;
-            self.troubles.handle_event(&Event {
-                series: id,
-                seq,
-                sent_at: at,
-                what: What::Answered(reply(if symptom.is_some() { 84 } else { 1 })),
-            });
+        let what = match symptom {
+            None => What::Answered(reply(1)),
+            Some(Symptom::Slow(_)) => What::Answered(reply(84)),
+            Some(Symptom::Refused) => What::Answered(refusal()),
+            Some(Symptom::Lost) => What::TimedOut,
+        };
+        detected.replied |= !matches!(symptom, Some(Symptom::Lost | Symptom::Refused));
+        if symptom != Some(Symptom::Lost) {
+            self.take(id, seq, at, what);
         }
         for found in self.series[series].judge(at, seq, symptom) {
             self.troubles.handle_finding(&found);
         }
-        let fate = match symptom {
-            Some(Symptom::Lost) => Fate::Lost,
-            Some(Symptom::Refused) => Fate::Rejected,
-            _ => Fate::Received(reply(1).timing),
-        };
-        self.troubles.handle_event(&Event {
-            series: id,
-            seq,
-            sent_at: at,
-            what: What::Settled(fate),
-        });
+        if symptom == Some(Symptom::Lost) {
+            self.take(id, seq, at, what);
+        }
         if self.troubles.next_deadline().is_some_and(|due| due <= at) {
             self.troubles.handle_deadline(at);
         }
@@ -109,6 +102,15 @@ impl World {
             self.changes.push(change);
         }
         at
+    }
+
+    fn take(&mut self, series: SeriesId, seq: ProbeSeq, sent_at: Mono, what: What) {
+        self.troubles.handle_event(&Event {
+            series,
+            seq,
+            sent_at,
+            what,
+        });
     }
 
     fn probes(&mut self, series: usize, outcomes: &str) {
@@ -142,19 +144,21 @@ impl World {
     }
 
     fn opened(&self) -> Vec<&Anomaly> {
-        let opened = |change| match change {
-            &Change::Opened(ref anomaly) => Some(anomaly),
+        let changes = self.changes.iter();
+        let opened = changes.filter_map(|change| match change {
+            Change::Opened(anomaly) => Some(anomaly),
             _ => None,
-        };
-        self.changes.iter().filter_map(opened).collect()
+        });
+        opened.collect()
     }
 
     fn closed(&self) -> Vec<&Anomaly> {
-        let closed = |change| match change {
-            &Change::Closed(ref anomaly) => Some(anomaly),
+        let changes = self.changes.iter();
+        let closed = changes.filter_map(|change| match change {
+            Change::Closed(anomaly) => Some(anomaly),
             _ => None,
-        };
-        self.changes.iter().filter_map(closed).collect()
+        });
+        closed.collect()
     }
 
     fn kinds(&self) -> Vec<AnomalyKind> {
@@ -221,6 +225,13 @@ fn reply(ms: u64) -> Answered {
         stamp_loss: None,
         from: None,
         told: None,
+    }
+}
+
+fn refusal() -> Answered {
+    Answered {
+        answer: Answer::Refused,
+        ..reply(1)
     }
 }
 

@@ -174,9 +174,9 @@ fn usual_loss_is_that_of_times_without_trouble() {
     let mut script = Script::new();
     (0..3_000).for_each(|n: u64| {
         if n.is_multiple_of(50) {
-            script.lose()
+            script.lose();
         } else {
-            script.reply()
+            script.reply();
         }
     });
     // 2 % of 2,400 that are old enough, and 0.1 % taken for granted of 1,000.

@@ -142,7 +142,7 @@ impl Seen<'_> {
             return self.suspect();
         }
         let hops = self.member.path.as_ref().map_or(&[][..], |path| &path.hops);
-        let ttl = (1..)
+        let ttl = (1..=u8::MAX)
             .zip(hops)
             .find(|(_, hop)| **hop == Some(address))
             .map(|(ttl, _)| ttl);

@@ -137,8 +137,8 @@ fn state(stream: &StreamEvidence, span: Duration, last: Mono) -> State {
 
 /// For how long nothing has come back: since the last reply, or by the number of probes lost since, where an incident is judged long after it.
 pub(super) fn silent_for(stream: &StreamEvidence, last: Mono) -> Duration {
-    let lost = u32::try_from(stream.lost_in_a_row).unwrap_or(u32::MAX);
-    let by_probes = stream.interval.saturating_mul(lost);
+    let probes = u32::try_from(stream.lost_in_a_row).unwrap_or(u32::MAX);
+    let by_probes = stream.interval.saturating_mul(probes);
     let by_time = stream.last_reply.map_or(Duration::ZERO, |reply| last.since(reply));
     by_probes.max(by_time)
 }

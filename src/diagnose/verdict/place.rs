@@ -115,10 +115,10 @@ fn names(blame: &Blame, member: &Member) -> bool {
 fn cleared(hops: &[Option<IpAddr>], healthy: &[Member]) -> u8 {
     let paths = healthy.iter().filter_map(|member| member.path.as_ref());
     let shared = paths.filter_map(|path| {
-        let same = (1_u8..).zip(hops.iter().zip(&path.hops));
+        let same = (1..=u8::MAX).zip(hops.iter().zip(&path.hops));
         same.filter(|(_, (ours, theirs))| ours.is_some() && ours == theirs)
             .map(|(ttl, _)| ttl)
-            .last()
+            .next_back()
     });
     shared.max().unwrap_or(0)
 }

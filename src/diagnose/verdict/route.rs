@@ -52,7 +52,7 @@ fn moved(case: &Case<'_>, seen: &Seen<'_>) -> Option<(Rtt, Rtt)> {
 fn new_hop(seen: &Seen<'_>) -> Option<Suspect> {
     let path = seen.member.path.as_ref()?;
     let before = path.before.as_ref()?;
-    let (ttl, address) = (1_u8..)
+    let (ttl, address) = (1..=u8::MAX)
         .zip(&path.hops)
         .filter_map(|(ttl, hop)| Some((ttl, (*hop)?)))
         .find(|(_, hop)| !before.contains(&Some(*hop)))?;

@@ -170,7 +170,9 @@ fn what_is_usual_or_too_little_explains_nothing() {
     units[0].sent = 3;
     assert_eq!(parts(&units).len(), 1, "more hits than probes are all of them");
     assert_eq!(parts(&[]), []);
-    units.iter_mut().for_each(|unit| unit.sent = 0);
+    for unit in &mut units {
+        unit.sent = 0;
+    }
     assert_eq!(parts(&units), []);
 }
 

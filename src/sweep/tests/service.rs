@@ -19,7 +19,9 @@ fn service<N: FnMut(u32, u8, Mono) -> Fake>(paths: &[u32], network: N) -> Lab<N>
     };
     let mut lab = Lab::new(options, 0, network);
     lab.sweeper = Sweeper::for_service(options, 7);
-    paths.iter().for_each(|&path| add(&mut lab, path));
+    for &path in paths {
+        add(&mut lab, path);
+    }
     lab
 }
 

@@ -46,7 +46,10 @@ fn gone(case: &Case<'_>, seen: &Seen<'_>) -> Ruling {
 
 fn unreachable(case: &Case<'_>, seen: &Seen<'_>, what: &str) -> Ruling {
     let hops = seen.member.path.as_ref().map_or(&[][..], |path| &path.hops);
-    let last = (1_u8..).zip(hops).filter_map(|(ttl, hop)| Some((ttl, (*hop)?))).last();
+    let last = (1..=u8::MAX)
+        .zip(hops)
+        .filter_map(|(ttl, hop)| Some((ttl, (*hop)?)))
+        .next_back();
     let sign = last.map_or(String::new(), |(ttl, address)| {
         format!(", and the last sign of life on the way to it is {address} (hop {ttl})")
     });

@@ -53,7 +53,9 @@ fn a_retired_series_that_waits_for_the_pacer_or_for_answers_does_not_send_either
         .map(|_| prober.admit(ms(0), admission(Proto::Tcp, pace(0, 1_000, 100))))
         .collect();
     while prober.poll_due(ms(0), ClockEpoch::default(), |_, _| 0).is_some() {}
-    ids.iter().for_each(|&id| prober.retire(id));
+    for id in ids {
+        prober.retire(id);
+    }
     assert_eq!(prober.poll_due(ms(5_000), ClockEpoch::default(), |_, _| 0), None);
     prober.handle_deadline(ms(5_000));
     assert!(prober.is_finished());
