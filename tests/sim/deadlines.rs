@@ -84,7 +84,7 @@ fn the_figures_of_a_deadline_hold_every_answer_before_it() {
     assert!(clockwork.settled.len() > before);
     world.retire(ids[0]);
     let sent = clockwork.settled.len();
-    for id in ids {
+    for &id in &ids {
         world.retire(id);
     }
     clockwork.next = Mono::default().after(60 * SECOND);
