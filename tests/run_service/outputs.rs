@@ -1,6 +1,10 @@
 //! Logs that are rotated, disks that are full, and what is kept for the next start.
 
+use std::ffi::OsString;
 use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
 
 use crate::support::Lab;
 use crate::{assert_stream, is_whole_window, lines_of, read, running};
@@ -89,25 +93,61 @@ fn baselines_outlive_a_restart_and_a_spoilt_file_costs_no_more_than_them() {
 }
 
 #[test]
-fn histograms_are_appended_as_an_interval_log() {
+fn histograms_are_appended_as_an_interval_log_that_other_libraries_read() {
     let Some(lab) = Lab::new() else { return };
+    let Some(python) = python() else { return };
     let host = lab.host("alone");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.hlog");
     let args = format!(
-        "--json --window 1s --duration 2500ms --hlog {} app=127.0.0.2",
+        "--json --window 1s --duration 2500ms -i 10ms --hlog {} app=127.0.0.2",
         path.display()
     );
     let report = read(&running(&host, &args).finish());
-    let text = fs::read_to_string(&path).expect("an interval log");
-    let intervals: Vec<_> = text
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/run_service/interval_log.py");
+    let output = Command::new(python).arg(script).arg(&path).output().expect("python3");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = String::from_utf8(output.stdout).expect("text");
+    let histograms: Vec<Value> = read
         .lines()
-        .filter(|line| line.starts_with("Tag=app/127.0.0.2/icmp,"))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
-    assert_eq!(intervals.len(), report.windows().len());
-    for (line, window) in intervals.iter().zip(report.windows()) {
+    let windows = report.windows();
+    assert_eq!(histograms.len(), windows.len());
+    for (histogram, window) in histograms.iter().zip(&windows) {
+        assert_eq!(histogram["tag"], "app/127.0.0.2/icmp");
+        assert_eq!(histogram["count"], window.count("received"));
+        for (theirs, ours) in [
+            ("p50_ns", "rtt_p50_us"),
+            ("mean_ns", "rtt_mean_us"),
+            ("max_ns", "rtt_max_us"),
+        ] {
+            let (theirs, ours) = (histogram[theirs].as_f64().expect("a number") / 1e3, window.figure(ours));
+            // Three digits on either side. Ranks of other quantiles are rounded in another way there.
+            assert!((theirs - ours).abs() <= ours * 0.002, "{theirs} and {ours} us");
+        }
+    }
+    let text = fs::read_to_string(&path).expect("an interval log");
+    for (line, window) in text
+        .lines()
+        .filter(|line| line.starts_with("Tag="))
+        .zip(report.windows())
+    {
         let length: f64 = line.split(',').nth(2).expect("a length").parse().expect("seconds");
         assert!((length - window.figure("window_s")).abs() < 0.001, "{line}");
     }
-    assert!(text.starts_with("#[Histogram log format version 1.3]\n"));
+}
+
+/// The Python that has the libraries which `bash tests/run` installs.
+fn python() -> Option<OsString> {
+    let python = std::env::var_os("PATHJITTER_PYTHON");
+    if python.is_none() {
+        let advice = "NOT TESTED: no PATHJITTER_PYTHON; run `bash tests/run`";
+        assert!(
+            std::env::var_os("PATHJITTER_LAB").is_none_or(|v| v != "required"),
+            "{advice}"
+        );
+        eprintln!("{advice}");
+    }
+    python
 }
