@@ -29,6 +29,8 @@ pub struct Evidence {
     pub own: OwnEvidence,
     /// The probability that chance alone does this, where independence could be tested.
     pub chance: Option<f64>,
+    /// Between the first spikes of the first and of the last member that were part of it when it was found.
+    pub onset_skew: Duration,
 }
 
 /// What this host did during an anomaly.

@@ -69,6 +69,7 @@ impl Records<'_> {
             healthy: others.into_iter().filter(is_well).collect(),
             blames,
             chance: case.chance,
+            onset_skew: case.onset_skew,
             own: self.own.evidence(from, to),
         };
         Judgement {

@@ -92,6 +92,7 @@ fn case(kind: AnomalyKind, members: Vec<Member>, healthy: Vec<Member>) -> Eviden
             ..OwnEvidence::default()
         },
         chance: None,
+        onset_skew: Duration::ZERO,
     }
 }
 

@@ -122,17 +122,11 @@ fn sure(case: &Case<'_>, ruling: &Ruling) -> String {
 fn when(case: &Case<'_>) -> String {
     let evidence = case.evidence;
     let lasted = seconds(evidence.last.since(evidence.began));
-    let firsts = || evidence.members.iter().filter_map(|member| member.first);
-    let skew = firsts()
-        .max()
-        .zip(firsts().min())
-        .map(|(latest, first)| latest.since(first));
-    match skew.filter(|_| case.is_together() && evidence.members.len() > 1) {
-        Some(skew) => format!(
-            "at the same moments, within {} of each other, over {lasted}",
-            seconds(skew.max(TENTH))
-        ),
-        None => format!("for {lasted}"),
+    if case.is_together() && evidence.members.len() > 1 {
+        let skew = seconds(evidence.onset_skew.max(TENTH));
+        format!("at the same moments, within {skew} of each other, over {lasted}")
+    } else {
+        format!("for {lasted}")
     }
 }
 

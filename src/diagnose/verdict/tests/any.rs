@@ -137,7 +137,7 @@ prop_compose! {
         let ([stalls, spikes, slow, all], own_delay_ratio, gateway) = own;
         let longest = Duration::from_millis(stalls);
         Evidence {
-            kind, began, last, members, healthy, blames, chance,
+            kind, began, last, members, healthy, blames, chance, onset_skew: longest,
             own: OwnEvidence { stalls, longest, loopback: (slow, all), spikes, own_delay_ratio, faults: 0, gateway },
         }
     }

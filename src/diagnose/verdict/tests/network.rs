@@ -69,6 +69,9 @@ fn shared_uplink() -> Evidence {
     let mut evidence = case(AnomalyKind::Repeated { times: 4 }, members, vec![well(3)]);
     evidence.blames = vec![segment(1, 2, "10.10.1.1", &[1, 2], &[3])];
     evidence.chance = Some(1e-9);
+    evidence.onset_skew = Duration::from_millis(340);
+    // Some burst or other missed app02, which does not make them less simultaneous.
+    evidence.members[1].first = Some(at(40_000));
     evidence
 }
 
@@ -88,6 +91,7 @@ fn shared_uplink_is_told_in_one_sentence_for_a_ticket() {
     assert_eq!(verdict.ruled_out[1], "hop 1 (app03 uses it and suffered nothing)");
     for part in [
         "app01 and app02",
+        "within 340 ms of each other",
         "10.10.1.1 (hop 2)",
         "1e-9",
         "confidence in the place: high",
