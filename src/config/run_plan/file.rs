@@ -18,6 +18,7 @@ use toml::Spanned;
 use super::words::{self, GivenTarget, LabelName, LabelValue};
 use super::{RunEngine, RunError};
 use crate::config::source::SourceSpec;
+use crate::config::target::{TargetError, TargetSpec};
 
 /// A file that was read: what it says, and where.
 #[derive(Debug, Default)]
@@ -154,8 +155,9 @@ watched! {
     pub(super) struct Group {
         #[serde(deserialize_with = "words::group_name")]
         pub(super) name: Spanned<String>,
+        /// Texts, since the parser of TOML gives errors in them the place of the whole list.
         #[serde(default)]
-        pub(super) targets: Vec<Spanned<GivenTarget>>,
+        pub(super) targets: Vec<Spanned<String>>,
     }
 }
 
@@ -227,6 +229,12 @@ impl ConfigFile {
             Err(error) => return Err(file.wrong_at(error.span().map_or(0, |span| span.start), error.message())),
         }
         Ok(file)
+    }
+
+    /// A target of a list.
+    pub(super) fn target(&self, text: &Spanned<String>) -> Result<TargetSpec, RunError> {
+        let wrong = |why| self.wrong_at(text.span().start, format!("{}: {why}", text.get_ref()));
+        text.get_ref().parse().map_err(|why: TargetError| wrong(why))
     }
 
     /// What is wrong where there is nothing to probe.

@@ -161,12 +161,14 @@ impl<'a> Merge<'a> {
         for group in &settings.groups {
             let name: &str = group.name.get_ref();
             let (shared, watch): (Arc<str>, _) = (name.into(), group.watch().over(&settings.defaults));
-            all.extend(group.targets.iter().map(|target| Given {
-                spec: target.get_ref().0.clone(),
-                at: Some(target.span().start),
-                group: Some(Arc::clone(&shared)),
-                watch: watch.clone(),
-            }));
+            for target in &group.targets {
+                all.push(Given {
+                    spec: self.file.target(target)?,
+                    at: Some(target.span().start),
+                    group: Some(Arc::clone(&shared)),
+                    watch: watch.clone(),
+                });
+            }
             if groups.insert(name, (shared, watch)).is_some() {
                 let why = RunError::TwoGroups(name.to_owned());
                 return Err(self.file.wrong_at(group.name.span().start, why));
