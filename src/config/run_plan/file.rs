@@ -42,6 +42,7 @@ macro_rules! watched {
             tcp_interval: Option<Duration>,
             #[serde(default, deserialize_with = "words::timeout")]
             timeout: Option<Duration>,
+            #[serde(default, deserialize_with = "words::port")]
             tcp: Option<NonZeroU16>,
             icmp: Option<bool>,
             #[serde(default)]
@@ -88,6 +89,7 @@ pub(super) struct Watch {
     pub(super) tcp_interval: Option<Duration>,
     #[serde(deserialize_with = "words::timeout")]
     pub(super) timeout: Option<Duration>,
+    #[serde(deserialize_with = "words::port")]
     pub(super) tcp: Option<NonZeroU16>,
     pub(super) icmp: Option<bool>,
     pub(super) labels: BTreeMap<LabelName, LabelValue>,
@@ -107,6 +109,7 @@ pub(super) struct Probe {
     pub(super) engine: Option<RunEngine>,
     #[serde(deserialize_with = "words::slot")]
     pub(super) slot: Option<Duration>,
+    #[serde(deserialize_with = "words::rate")]
     pub(super) max_syn_rate: Option<u32>,
     #[serde(deserialize_with = "words::buffer")]
     pub(super) receive_buffer: Option<u32>,
@@ -226,7 +229,9 @@ impl ConfigFile {
         };
         match toml::from_str(&file.text) {
             Ok(settings) => file.settings = settings,
-            Err(error) => return Err(file.wrong_at(error.span().map_or(0, |span| span.start), error.message())),
+            Err(error) => {
+                return Err(file.wrong_at(error.span().map_or(0, |span| span.start), explained(error.message())));
+            }
         }
         Ok(file)
     }
@@ -266,6 +271,17 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
         before.matches('\n').count() + 1,
         line.trim_start_matches('\u{feff}').chars().count() + 1,
     )
+}
+
+/// What the parser says, and what to do where its words do not say it.
+fn explained(message: &str) -> String {
+    let next = match message {
+        "invalid type: map, expected a sequence" => {
+            "; there may be several of it: write two brackets, as in [[target]]"
+        }
+        _ => "",
+    };
+    format!("{message}{next}")
 }
 
 /// A message as every other one: without line breaks, and without characters of the file that a terminal would act on.

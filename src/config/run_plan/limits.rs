@@ -22,7 +22,7 @@ pub(super) enum OutOfLimits {
     #[error("{} is too long; the most is {}", display(*.0), display(*.1))]
     TooLong(Duration, Duration),
     #[error("a payload has {MIN_PAYLOAD_BYTES} to {MAX_PAYLOAD_BYTES} bytes, not {0}")]
-    Size(u64),
+    Size(i64),
     #[error("{0} is no number of false incidents to expect in 30 days; it must be above 0, up to {MAX_FALSE_ALARMS}")]
     FalseAlarms(String),
     #[error("{0} is no share; it must be from 0 to 1, as in 0.005")]
@@ -45,7 +45,7 @@ impl Limits {
 }
 
 /// `bytes`, if an echo can have so many.
-pub(super) fn size(bytes: u64) -> Result<u16, OutOfLimits> {
+pub(super) fn size(bytes: i64) -> Result<u16, OutOfLimits> {
     let size = u16::try_from(bytes).ok();
     let is_possible = |size: &u16| (i64::from(MIN_PAYLOAD_BYTES)..=MAX_PAYLOAD_BYTES).contains(&i64::from(*size));
     size.filter(is_possible).ok_or(OutOfLimits::Size(bytes))

@@ -3,6 +3,7 @@
 //! Durations always have a unit, because a file outlives what its author had in mind.
 
 use std::fmt::{self, Display};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use toml::Spanned;
 
 use super::limits::{self, Limits};
 use crate::config::args::parse_buffer;
+use crate::config::duration::DurationError;
 use crate::config::source::SourceSpec;
 use crate::config::target::TargetSpec;
 use crate::config::{duration, traffic_class};
@@ -75,8 +77,27 @@ pub(super) fn trace_interval<'de, D: Deserializer<'de>>(from: D) -> Result<Optio
     within(from, limits::TRACE_INTERVAL)
 }
 
+pub(super) fn port<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroU16>, D::Error> {
+    checked(i64::deserialize(from)?, |number| {
+        let port = u16::try_from(number).ok().and_then(NonZeroU16::new);
+        port.ok_or_else(|| format!("{number} is not a port; ports are 1 to 65535"))
+    })
+}
+
+pub(super) fn rate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    checked(i64::deserialize(from)?, |number| {
+        let wrong = |_| {
+            format!(
+                "{number} is no number of SYNs a second; give 1 to {}, or 0 for no limit",
+                u32::MAX
+            )
+        };
+        u32::try_from(number).map_err(wrong)
+    })
+}
+
 pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
-    checked(u64::deserialize(from)?, limits::size)
+    checked(i64::deserialize(from)?, limits::size)
 }
 
 pub(super) fn false_alarms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
@@ -118,7 +139,11 @@ pub(super) fn group_name<'de, D: Deserializer<'de>>(from: D) -> Result<Spanned<S
 
 fn within<'de, D: Deserializer<'de>>(from: D, limits: Limits) -> Result<Option<Duration>, D::Error> {
     let text = text(from, "a duration in quotes, as in \"200ms\", \"1.5s\" or \"1m\"")?;
-    let duration = duration::parse_with_unit(&text);
+    let duration = duration::parse_with_unit(&text).map_err(|why| match why {
+        // The words for the command line would offer a number without a unit.
+        DurationError::UnknownUnit(unit) => format!("unknown unit '{unit}'; the units are us, ms, s, m and h"),
+        why => why.to_string(),
+    });
     checked(
         duration.map_err(|why| D::Error::custom(format!("{text:?}: {why}")))?,
         |value| limits.check(value),
