@@ -81,6 +81,9 @@ fn short_help_reads_as_reviewed() {
     insta::assert_snapshot!("help", stdout(&pathjitter(&["--help"])));
     insta::assert_snapshot!("ping_help", stdout(&pathjitter(&["ping", "--help"])));
     insta::assert_snapshot!("trace_help", stdout(&pathjitter(&["trace", "--help"])));
+    insta::assert_snapshot!("run_help", stdout(&pathjitter(&["run", "--help"])));
+    insta::assert_snapshot!("config_help", stdout(&pathjitter(&["config", "--help"])));
+    insta::assert_snapshot!("config_check_help", stdout(&pathjitter(&["config", "check", "--help"])));
     insta::assert_snapshot!("lab_help", stdout(&pathjitter(&["lab", "--help"])));
 }
 
@@ -89,6 +92,7 @@ fn long_help_reads_as_reviewed() {
     insta::assert_snapshot!("help_long", stdout(&pathjitter(&["help"])));
     insta::assert_snapshot!("ping_help_long", stdout(&pathjitter(&["help", "ping"])));
     insta::assert_snapshot!("trace_help_long", stdout(&pathjitter(&["help", "trace"])));
+    insta::assert_snapshot!("run_help_long", stdout(&pathjitter(&["help", "run"])));
     insta::assert_snapshot!("lab_help_long", stdout(&pathjitter(&["help", "lab"])));
 }
 
@@ -158,6 +162,15 @@ fn each_mistake_on_the_command_line_is_one_line_that_names_it() {
         (&["trace", "-6", "127.0.0.1"], &["127.0.0.1", "IPv6", "-6"]),
         (&["trace", "10.0.0.256"], &["10.0.0.256", "IPv4"]),
         (&["trace", "fe80::1"], &["fe80::1", "interface"]),
+        (&["run", "-i", "0", "a"], &["-i: 0s", "the least is 1ms"]),
+        (&["run", "-c", "/no/such/file"], &["/no/such/file: ", "config print"]),
+        (&["run", "-q", "--json", "a"], &["--quiet", "--json"]),
+        (&["run", "--log", "/x", "--hlog", "/x", "a"], &["/x: ", "log and hlog"]),
+        (
+            &["config", "check", "/no/such/file"],
+            &["/no/such/file: ", "config print"],
+        ),
+        (&["config", "check", "/"], &["/: ", "name a file"]),
         (&["lab"], &["STORY|FILE"]),
         (
             &["lab", "no-such-story"],
@@ -310,6 +323,25 @@ fn rendered(source: &str) -> Option<String> {
     let output = child.wait_with_output().unwrap();
     assert_eq!(stderr(&output), "", "groff warns");
     Some(stdout(&output))
+}
+
+#[test]
+fn the_printed_configuration_is_checked_once_it_has_a_target() {
+    let printed = stdout(&pathjitter(&["config", "print"]));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    std::fs::write(path, &printed).unwrap();
+    assert!(mistake(&["config", "check", path]).contains("it has no targets"));
+    std::fs::write(path, format!("{printed}\n[[target]]\ntarget = \"a:1\"\n")).unwrap();
+    let output = pathjitter(&["config", "check", path]);
+    assert_eq!(
+        stdout(&output),
+        format!("{path}: good: 1 target with 2 endpoints, 0 groups\n"),
+        "{}",
+        stderr(&output)
+    );
+    // The file may also come from the environment.
+    assert!(mistake_in(&["config", "check"], &[("PATHJITTER_CONFIG", "/no/such/file")]).contains("/no/such/file"));
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The reference of the output names what the schema names: neither may run ahead of the other.
+//! The pages name what the schema and the configuration name: neither may run ahead of the other.
 
 use std::collections::BTreeSet;
 
+use pathjitter::config::{DEFAULTS_TEXT, RunPlan, Surroundings};
 use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../schemas/pathjitter-1.schema.json");
@@ -252,5 +253,100 @@ fn no_field_is_explained_that_does_not_exist() {
             .filter(|word| !known.contains(**word) && !values.contains(**word))
             .collect();
         assert!(unknown.is_empty(), "{section:?}: {unknown:?}");
+    }
+}
+
+const CONFIGURATION: &str = include_str!("../docs/configuration.md");
+
+/// What the program says of a file with this text.
+fn config_check(text: &str) -> Result<RunPlan, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("test.toml");
+    std::fs::write(&path, text).expect("a file");
+    RunPlan::of_file(Some(&path), &Surroundings::of_this_process()).map_err(|error| error.to_string())
+}
+
+/// The keys that the program knows where `table` begins: it names them all when it refuses one.
+fn keys_after(table: &str) -> BTreeSet<String> {
+    let refusal = config_check(&format!("{table}\nno_such_key = 1\n")).expect_err("an unknown key");
+    let (_, expected) = refusal
+        .split_once("unknown field `no_such_key`, expected ")
+        .expect(&refusal);
+    quoted(expected).into_iter().map(str::to_owned).collect()
+}
+
+/// The tables of the file: the heading on the page, and how one begins.
+const TABLES: [(&str, &str); 6] = [
+    ("\n## `[defaults]`", "[defaults]"),
+    ("\n## `[[group]]`", "[[group]]"),
+    ("\n## `[[target]]`", "[[target]]"),
+    ("\n## `[probe]`", "[probe]"),
+    ("\n## `[diagnosis]`", "[diagnosis]"),
+    ("\n## `[output]`", "[output]"),
+];
+
+#[test]
+fn every_key_of_the_configuration_is_on_its_page_and_no_other() {
+    let tables: BTreeSet<String> = TABLES
+        .iter()
+        .map(|(_, table)| table.trim_matches(['[', ']']).to_owned())
+        .collect();
+    assert_eq!(keys_after(""), tables, "the page has a section for each table");
+    let shared = keys_after("[defaults]");
+    assert!(shared.contains("timeout"), "{shared:?}");
+    for (heading, table) in TABLES {
+        let mut known = keys_after(table);
+        if table.starts_with("[[") {
+            assert!(known.is_superset(&shared), "{table}: {known:?}");
+            known.retain(|key| !shared.contains(key));
+        }
+        let explained: BTreeSet<String> = first_cells(CONFIGURATION, &format!("{heading}\n"))
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(explained, known, "{table}");
+    }
+}
+
+#[test]
+fn the_printed_configuration_has_every_key_with_the_default_of_the_page() {
+    for (heading, table) in TABLES {
+        let (_, printed) = DEFAULTS_TEXT
+            .split_once(table)
+            .unwrap_or_else(|| panic!("no {table} is printed"));
+        let printed = printed.split("\n[").next().unwrap_or(printed);
+        for row in section(CONFIGURATION, heading)
+            .lines()
+            .filter(|row| row.starts_with("| `"))
+        {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            let key = cells[0].trim_start_matches("| ").trim_matches('`');
+            let line = printed
+                .lines()
+                .find_map(|line| line.trim_start_matches('#').strip_prefix(&format!("{key} = ")));
+            let line = line.unwrap_or_else(|| panic!("{table}: {key} is not printed"));
+            if let Some(default) = cells[1].strip_prefix('`') {
+                let printed = line.split(" #").next().unwrap_or(line).trim();
+                assert_eq!(default.trim_end_matches('`'), printed, "{table}: {key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_configurations_are_accepted() {
+    for (page, least) in [(CONFIGURATION, 1), (include_str!("../README.md"), 1)] {
+        let examples: Vec<&str> = page
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .filter(|example| example.contains("[[target]]") || example.contains("[[group]]"))
+            .collect();
+        assert!(examples.len() >= least, "{examples:?}");
+        for example in examples {
+            if let Err(error) = config_check(example) {
+                panic!("{error}: {example}");
+            }
+        }
     }
 }

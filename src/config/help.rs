@@ -103,7 +103,7 @@ pub const RUN: Sections = Sections {
     examples: &[
         (
             "pathjitter run app01=10.10.1.11:8080 app02:8080",
-            "a live view on a terminal, else a line per event",
+            "a live view, or a line per event",
         ),
         ("pathjitter run -c pathjitter.toml", "targets and settings from a file"),
         (

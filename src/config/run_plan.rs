@@ -8,7 +8,9 @@
 
 mod error;
 mod file;
+mod limits;
 mod merge;
+mod words;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::error::RunError;
+use self::file::ConfigFile;
 use self::merge::Merge;
 use super::plan::{Family, Target};
 use super::run_args::RunArgs;
@@ -133,8 +136,8 @@ impl RunPlan {
     /// A file that can't be read or makes no sense, settings that contradict each other, or nothing to probe.
     pub fn new(args: &RunArgs, surroundings: &Surroundings) -> Result<Self, RunError> {
         let path = file_of(args);
-        let settings = path.as_deref().map(file::read).transpose()?.unwrap_or_default();
-        Merge::new(args, &settings, surroundings)?.plan(path)
+        let file = path.as_deref().map(ConfigFile::read).transpose()?.unwrap_or_default();
+        Merge::new(args, &file, surroundings)?.plan(path)
     }
 
     /// What `run -c FILE` would do; without a file, that of the system.
@@ -143,9 +146,9 @@ impl RunPlan {
     /// As [`new`](Self::new).
     pub fn of_file(file: Option<&Path>, surroundings: &Surroundings) -> Result<Self, RunError> {
         let path = file.unwrap_or(Path::new(SYSTEM_FILE));
-        let settings = file::read(path)?;
+        let file = ConfigFile::read(path)?;
         let args = RunArgs::default();
-        Merge::new(&args, &settings, surroundings)?.plan(Some(path.to_owned()))
+        Merge::new(&args, &file, surroundings)?.plan(Some(path.to_owned()))
     }
 
     /// What `config check` says of a plan.
@@ -155,11 +158,13 @@ impl RunPlan {
         let mut groups: Vec<_> = self.targets.iter().filter_map(|target| target.group.as_ref()).collect();
         groups.sort_unstable();
         groups.dedup();
-        format!(
-            "{} targets with {endpoints} endpoints, {} groups",
-            self.targets.len(),
-            groups.len()
-        )
+        let [targets, endpoints, groups] = [
+            (self.targets.len(), "target"),
+            (endpoints, "endpoint"),
+            (groups.len(), "group"),
+        ]
+        .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
+        format!("{targets} with {endpoints}, {groups}")
     }
 }
 

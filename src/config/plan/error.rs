@@ -40,7 +40,7 @@ pub enum PlanError {
         option: &'static str,
     },
     /// `-I eth9`.
-    #[error("-I {0}: there is no such interface; 'ip link' lists them")]
+    #[error("source {0}: there is no such interface; 'ip link' lists them")]
     NoInterface(String),
     /// `-I fe80::1`.
     #[error("-I {0}: a link-local address needs its interface, as in -I {0}%eth0")]
@@ -72,7 +72,9 @@ pub enum PlanError {
         interface: String,
     },
     /// `--no-icmp app01`.
-    #[error("{0}: nothing is left to probe, since --no-icmp is given and no port; write {0}:PORT or give --tcp PORT")]
+    #[error(
+        "{0}: nothing is left to probe, since ICMP is turned off and no port is given; write {0}:PORT or turn one of them on"
+    )]
     NothingToProbe(String),
     /// `-i 0` of a user.
     #[error(

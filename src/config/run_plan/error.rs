@@ -1,9 +1,8 @@
 //! What can be wrong with a service, beyond what can be wrong with single words.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::config::duration::display;
+use super::SYSTEM_FILE;
 use crate::config::plan::PlanError;
 
 /// Why there is no plan: what, on what, why, and what to do.
@@ -13,30 +12,65 @@ pub enum RunError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// `-c /none`.
-    #[error("{}: {why}; 'pathjitter config print' prints a file to begin with", path.display())]
+    #[error("{}: {why}; {next}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system says.
         why: String,
+        /// What to do.
+        next: &'static str,
     },
     /// A file of 20 MB.
-    #[error("{}: this is no configuration: it has more than 16 MiB", path.display())]
+    #[error("{}: this is no configuration: it has more than 16 MiB; name another file", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
-    /// `intervall = "1s"`.
-    #[error("{}: {why}", path.display())]
-    Syntax {
+    /// `intervall = "1s"`, and all else that is wrong at one place of a file.
+    #[error("{}: line {line}, column {column}: {why}", path.display())]
+    InFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1, in characters.
+        column: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// `-i 0`.
+    #[error("{option}: {why}")]
+    Option {
+        /// The option of the command line.
+        option: &'static str,
+        /// What is wrong with its value.
         why: String,
     },
     /// No target anywhere.
-    #[error("there is nothing to probe: give targets, or a file that has some with -c")]
+    #[error(
+        "there is nothing to probe: give targets, or a file that has some with -c; without both, {SYSTEM_FILE} is read"
+    )]
     NoTargets,
+    /// A file without targets.
+    #[error(
+        "{}: there is nothing to probe: it has no targets; add them as in targets = [\"HOST:PORT\"] of a [[group]], or as [[target]]",
+        path.display()
+    )]
+    NoTargetsInFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// `log` and `hlog` of one name.
+    #[error("{}: this is both {other} and {what}; give one of them another file", path.display())]
+    SameFile {
+        /// What it is already.
+        other: &'static str,
+        /// What it is as well.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// Two groups of one name.
     #[error("group {0}: there are two of this name; give one of them another")]
     TwoGroups(String),
@@ -53,43 +87,4 @@ pub enum RunError {
         "target {0}: it is there twice, with different settings; drop one, or give one another name as in other={0}"
     )]
     TwoTargets(String),
-    /// `icmp_interval = "1ms"`.
-    #[error("{what}: {} is too short; the least is {}", display(*.value), display(*.least))]
-    TooShort {
-        /// Which setting.
-        what: String,
-        /// Its value.
-        value: Duration,
-        /// The least.
-        least: Duration,
-    },
-    /// `timeout = "10m"`.
-    #[error("{what}: {} is too long; the most is {}", display(*.value), display(*.most))]
-    TooLong {
-        /// Which setting.
-        what: String,
-        /// Its value.
-        value: Duration,
-        /// The most.
-        most: Duration,
-    },
-    /// `size = 3`.
-    #[error("probe.size: a payload has {least} to {most} bytes, not {value}")]
-    Size {
-        /// Its value.
-        value: u16,
-        /// The least.
-        least: u16,
-        /// The most.
-        most: i64,
-    },
-    /// `false_alarms = 0`.
-    #[error("false_alarms: {0} is no number of false incidents to expect in 30 days; it must be above 0, up to 1000")]
-    FalseAlarms(String),
-    /// `floor = 2`.
-    #[error("diagnosis.floor: {0} is no share; it must be from 0 to 1")]
-    Floor(String),
-    /// `vantage = ""`.
-    #[error("vantage: a name is needed")]
-    NoVantage,
 }

@@ -1,24 +1,32 @@
 //! The configuration file: TOML in, settings out; unknown keys are refused with their line and column.
 //!
-//! Each word is checked by itself here; what the words mean together is for the plan. Durations always have a unit, because a file
-//! outlives what its author had in mind.
+//! Each word is checked by itself here ([`words`](super::words)); what the words mean together is for the plan. What may contradict
+//! something else keeps its place in the file ([`Spanned`]), so that a contradiction is refused with line and column too.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
+use toml::Spanned;
 
+use super::words::{self, GivenTarget, LabelName, LabelValue};
 use super::{RunEngine, RunError};
 use crate::config::source::SourceSpec;
-use crate::config::target::TargetSpec;
-use crate::config::{bytes, duration, traffic_class};
+use crate::config::target::{TargetError, TargetSpec};
+
+/// A file that was read: what it says, and where.
+#[derive(Debug, Default)]
+pub(super) struct ConfigFile {
+    path: PathBuf,
+    text: String,
+    pub(super) settings: Settings,
+}
 
 /// A table with the keys of [`Watch`] beside its own: serde can't both flatten a struct and refuse unknown keys.
 macro_rules! watched {
@@ -28,16 +36,17 @@ macro_rules! watched {
         #[serde(deny_unknown_fields)]
         $vis struct $name {
             $($(#[$attribute])* $field_vis $field: $type,)*
-            #[serde(default, deserialize_with = "duration_with_unit")]
+            #[serde(default, deserialize_with = "words::interval")]
             icmp_interval: Option<Duration>,
-            #[serde(default, deserialize_with = "duration_with_unit")]
+            #[serde(default, deserialize_with = "words::interval")]
             tcp_interval: Option<Duration>,
-            #[serde(default, deserialize_with = "duration_with_unit")]
+            #[serde(default, deserialize_with = "words::timeout")]
             timeout: Option<Duration>,
+            #[serde(default, deserialize_with = "words::port")]
             tcp: Option<NonZeroU16>,
             icmp: Option<bool>,
             #[serde(default)]
-            labels: BTreeMap<String, String>,
+            labels: BTreeMap<LabelName, LabelValue>,
         }
 
         impl $name {
@@ -74,15 +83,16 @@ pub(super) struct Settings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Watch {
-    #[serde(deserialize_with = "duration_with_unit")]
+    #[serde(deserialize_with = "words::interval")]
     pub(super) icmp_interval: Option<Duration>,
-    #[serde(deserialize_with = "duration_with_unit")]
+    #[serde(deserialize_with = "words::interval")]
     pub(super) tcp_interval: Option<Duration>,
-    #[serde(deserialize_with = "duration_with_unit")]
+    #[serde(deserialize_with = "words::timeout")]
     pub(super) timeout: Option<Duration>,
+    #[serde(deserialize_with = "words::port")]
     pub(super) tcp: Option<NonZeroU16>,
     pub(super) icmp: Option<bool>,
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<LabelName, LabelValue>,
 }
 
 /// What the packets of all targets have in common.
@@ -90,16 +100,18 @@ pub(super) struct Watch {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Probe {
     pub(super) family: Option<FamilyWord>,
-    #[serde(deserialize_with = "parsed")]
-    pub(super) source: Option<SourceSpec>,
+    #[serde(deserialize_with = "words::source")]
+    pub(super) source: Option<Spanned<SourceSpec>>,
+    #[serde(deserialize_with = "words::size")]
     pub(super) size: Option<u16>,
-    #[serde(deserialize_with = "tos")]
+    #[serde(deserialize_with = "words::tos")]
     pub(super) tos: Option<u8>,
     pub(super) engine: Option<RunEngine>,
-    #[serde(deserialize_with = "duration_with_unit")]
+    #[serde(deserialize_with = "words::slot")]
     pub(super) slot: Option<Duration>,
+    #[serde(deserialize_with = "words::rate")]
     pub(super) max_syn_rate: Option<u32>,
-    #[serde(deserialize_with = "buffer")]
+    #[serde(deserialize_with = "words::buffer")]
     pub(super) receive_buffer: Option<u32>,
 }
 
@@ -116,10 +128,12 @@ pub(super) enum FamilyWord {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Diagnosis {
+    #[serde(deserialize_with = "words::false_alarms")]
     pub(super) false_alarms: Option<f64>,
+    #[serde(deserialize_with = "words::floor")]
     pub(super) floor: Option<f64>,
     pub(super) trace: Option<bool>,
-    #[serde(deserialize_with = "duration_with_unit")]
+    #[serde(deserialize_with = "words::trace_interval")]
     pub(super) trace_interval: Option<Duration>,
     pub(super) gateway: Option<IpAddr>,
 }
@@ -128,12 +142,13 @@ pub(super) struct Diagnosis {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Output {
-    #[serde(deserialize_with = "duration_with_unit")]
+    #[serde(deserialize_with = "words::window")]
     pub(super) window: Option<Duration>,
     pub(super) json: Option<bool>,
     pub(super) each: Option<bool>,
     pub(super) log: Option<PathBuf>,
     pub(super) hlog: Option<PathBuf>,
+    #[serde(deserialize_with = "words::vantage")]
     pub(super) vantage: Option<String>,
     pub(super) state: Option<PathBuf>,
 }
@@ -141,18 +156,19 @@ pub(super) struct Output {
 watched! {
     /// Targets that belong together.
     pub(super) struct Group {
-        pub(super) name: String,
-        #[serde(default, deserialize_with = "all_parsed")]
-        pub(super) targets: Vec<TargetSpec>,
+        #[serde(deserialize_with = "words::group_name")]
+        pub(super) name: Spanned<String>,
+        /// Texts, since the parser of TOML gives errors in them the place of the whole list.
+        #[serde(default)]
+        pub(super) targets: Vec<Spanned<String>>,
     }
 }
 
 watched! {
     /// One target with settings of its own.
     pub(super) struct Entry {
-        #[serde(deserialize_with = "one_parsed")]
-        pub(super) target: TargetSpec,
-        pub(super) group: Option<String>,
+        pub(super) target: Spanned<GivenTarget>,
+        pub(super) group: Option<Spanned<String>>,
     }
 }
 
@@ -172,65 +188,120 @@ impl Watch {
     }
 }
 
-/// Reads a file.
-///
-/// # Errors
-/// What can't be read, and what makes no sense in it.
-pub(super) fn read(path: &Path) -> Result<Settings, RunError> {
-    let unreadable = |why: std::io::Error| RunError::Unreadable {
-        path: path.to_owned(),
-        why: why.to_string(),
+impl ConfigFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What can't be read, and what makes no sense in it.
+    pub(super) fn read(path: &Path) -> Result<Self, RunError> {
+        let unreadable = |why: std::io::Error| RunError::Unreadable {
+            path: path.to_owned(),
+            next: next_step(why.kind()),
+            why: why.to_string(),
+        };
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(RunError::TooLarge { path: path.to_owned() });
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            let (line, column) = place(&String::from_utf8_lossy(&error.as_bytes()[..good]), good);
+            let why = "what stands here is no UTF-8; save the file in that encoding".to_owned();
+            let path = path.to_owned();
+            RunError::InFile {
+                path,
+                line,
+                column,
+                why,
+            }
+        })?;
+        Self::parse(path, text)
+    }
+
+    /// Reads a text that stands in `path`.
+    pub(super) fn parse(path: &Path, text: String) -> Result<Self, RunError> {
+        let mut file = Self {
+            path: path.to_owned(),
+            text,
+            settings: Settings::default(),
+        };
+        match toml::from_str(&file.text) {
+            Ok(settings) => file.settings = settings,
+            Err(error) => {
+                return Err(file.wrong_at(error.span().map_or(0, |span| span.start), explained(error.message())));
+            }
+        }
+        Ok(file)
+    }
+
+    /// A target of a list.
+    pub(super) fn target(&self, text: &Spanned<String>) -> Result<TargetSpec, RunError> {
+        let wrong = |why| self.wrong_at(text.span().start, format!("{}: {why}", text.get_ref()));
+        text.get_ref().parse().map_err(|why: TargetError| wrong(why))
+    }
+
+    /// What is wrong where there is nothing to probe.
+    pub(super) fn without_targets(&self) -> RunError {
+        if self.path.as_os_str().is_empty() {
+            return RunError::NoTargets;
+        }
+        let path = self.path.clone();
+        RunError::NoTargetsInFile { path }
+    }
+
+    /// What is wrong at the byte `offset`.
+    pub(super) fn wrong_at(&self, offset: usize, why: impl Display) -> RunError {
+        let (line, column) = place(&self.text, offset);
+        RunError::InFile {
+            path: self.path.clone(),
+            line,
+            column,
+            why: in_one_line(&why.to_string()),
+        }
+    }
+}
+
+/// The line and the column, from 1 and in characters, of a byte of `text`.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or(before);
+    (
+        before.matches('\n').count() + 1,
+        line.trim_start_matches('\u{feff}').chars().count() + 1,
+    )
+}
+
+/// What the parser says, and what to do where its words do not say it.
+fn explained(message: &str) -> String {
+    let next = match message {
+        "invalid type: map, expected a sequence" => {
+            "; there may be several of it: write two brackets, as in [[target]]"
+        }
+        _ => "",
     };
-    let mut text = String::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(RunError::TooLarge { path: path.to_owned() });
+    format!("{message}{next}")
+}
+
+/// A message as every other one: without line breaks, and without characters of the file that a terminal would act on.
+fn in_one_line(text: &str) -> String {
+    let line = text.trim().replace('\n', ", ");
+    let shown = line.chars().flat_map(|c| {
+        let escaped = c.is_control().then(|| c.escape_default());
+        let plain = escaped.is_none().then_some(c);
+        escaped.into_iter().flatten().chain(plain)
+    });
+    shown.collect()
+}
+
+fn next_step(why: ErrorKind) -> &'static str {
+    match why {
+        ErrorKind::NotFound => "'pathjitter config print' prints a file to begin with",
+        ErrorKind::PermissionDenied => "let this user read it, or start as one who may",
+        ErrorKind::IsADirectory => "name a file in it",
+        _ => "see to it, or name another file",
     }
-    parse(&text).map_err(|why| RunError::Syntax {
-        path: path.to_owned(),
-        why: why.to_string().trim_end().to_owned(),
-    })
-}
-
-/// Reads a text.
-pub(super) fn parse(text: &str) -> Result<Settings, toml::de::Error> {
-    toml::from_str(text)
-}
-
-fn duration_with_unit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(from)?;
-    if text.ends_with(|last: char| last.is_ascii_digit()) {
-        return Err(D::Error::custom(format!(
-            "{text}: a duration needs a unit, as in 200ms, 1.5s or 1m"
-        )));
-    }
-    duration::parse(&text).map(Some).map_err(D::Error::custom)
-}
-
-fn tos<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
-    let text = String::deserialize(from)?;
-    traffic_class::parse(&text).map(Some).map_err(D::Error::custom)
-}
-
-fn buffer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    let text = String::deserialize(from)?;
-    bytes::parse(&text).map(Some).map_err(D::Error::custom)
-}
-
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<Option<T>, D::Error> {
-    one_parsed(from).map(Some)
-}
-
-fn one_parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<T, D::Error> {
-    let text = String::deserialize(from)?;
-    text.parse().map_err(|why| D::Error::custom(format!("{text}: {why}")))
-}
-
-fn all_parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<Vec<T>, D::Error> {
-    let texts = Vec::<String>::deserialize(from)?;
-    let parse = |text: String| text.parse().map_err(|why| D::Error::custom(format!("{text}: {why}")));
-    texts.into_iter().map(parse).collect()
 }
 
 /// Ten thousand targets with labels take a tenth of it.

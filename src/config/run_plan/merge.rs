@@ -5,21 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::{FamilyWord, Settings, Watch};
+use super::file::{ConfigFile, FamilyWord, Watch};
+use super::limits::{self, OutOfLimits};
 use super::{DiagnosisPlan, RunError, RunOutput, RunPlan, WatchedTarget, view};
-use crate::config::args::MAX_PAYLOAD_BYTES;
 use crate::config::plan::PlanError;
 use crate::config::plan::demand::{FamilyDemand, Source};
 use crate::config::plan::targets::{self, Setting};
 use crate::config::run_args::RunArgs;
 use crate::config::surroundings::Surroundings;
 use crate::config::target::TargetSpec;
-use crate::series::{DEFAULT_PAYLOAD_BYTES, Endpoint, MIN_PAYLOAD_BYTES, PacketOptions};
+use crate::series::{DEFAULT_PAYLOAD_BYTES, Endpoint, PacketOptions};
 
 /// Both, with what is looked up for all targets.
 pub(super) struct Merge<'a> {
     args: &'a RunArgs,
-    settings: &'a Settings,
+    file: &'a ConfigFile,
     surroundings: &'a Surroundings,
     source: Source,
     demand: FamilyDemand,
@@ -28,6 +28,8 @@ pub(super) struct Merge<'a> {
 /// A target as somebody gave it.
 struct Given {
     spec: TargetSpec,
+    /// Where in the file; `None` on the command line.
+    at: Option<usize>,
     group: Option<Arc<str>>,
     watch: Watch,
 }
@@ -35,22 +37,31 @@ struct Given {
 impl<'a> Merge<'a> {
     pub(super) fn new(
         args: &'a RunArgs,
-        settings: &'a Settings,
+        file: &'a ConfigFile,
         surroundings: &'a Surroundings,
     ) -> Result<Self, RunError> {
         if args.icmp && args.no_icmp {
             return Err(PlanError::BothIcmp.into());
         }
-        let source = Source::new(args.source.as_ref().or(settings.probe.source.as_ref()), surroundings)?;
-        let asked = match (args.ipv4 || args.ipv6, settings.probe.family) {
-            (false, Some(FamilyWord::Ipv4)) => (true, false),
-            (false, Some(FamilyWord::Ipv6)) => (false, true),
-            _ => (args.ipv4, args.ipv6),
+        check_options(args)?;
+        let probe = &file.settings.probe;
+        let source = match (&args.source, &probe.source) {
+            (None, Some(source)) => Source::new(Some(source.get_ref()), surroundings)
+                .map_err(|why| file.wrong_at(source.span().start, why))?,
+            (source, _) => Source::new(source.as_ref(), surroundings)?,
         };
-        let demand = FamilyDemand::new(asked, source.address)?;
+        let (asked, key) = match (args.ipv4 || args.ipv6, probe.family) {
+            (false, Some(FamilyWord::Ipv4)) => ((true, false), Some("family = \"ipv4\"")),
+            (false, Some(FamilyWord::Ipv6)) => ((false, true), Some("family = \"ipv6\"")),
+            _ => ((args.ipv4, args.ipv6), None),
+        };
+        let mut demand = FamilyDemand::new(asked, source.address)?;
+        if let Some(key) = key {
+            key.clone_into(&mut demand.option);
+        }
         Ok(Self {
             args,
-            settings,
+            file,
             surroundings,
             source,
             demand,
@@ -59,82 +70,56 @@ impl<'a> Merge<'a> {
 
     pub(super) fn plan(self, file: Option<PathBuf>) -> Result<RunPlan, RunError> {
         let targets = self.targets()?;
-        let (args, probe, output) = (self.args, &self.settings.probe, &self.settings.output);
-        let window = args.window.or(output.window).unwrap_or(DEFAULT_WINDOW);
-        let window = within("window", window, MIN_WINDOW, MAX_WINDOW)?;
-        let diagnosis = self.diagnosis()?;
-        let packet = self.packet()?;
-        let vantage = args.vantage.clone().or_else(|| output.vantage.clone());
-        if vantage.as_ref().is_some_and(|name| name.trim().is_empty()) {
-            return Err(RunError::NoVantage);
-        }
-        let slot = args.slot.or(probe.slot).unwrap_or(DEFAULT_SLOT);
-        Ok(RunPlan {
+        let (args, probe, output) = (self.args, &self.file.settings.probe, &self.file.settings.output);
+        let plan = RunPlan {
             targets,
             family: self.demand.family,
-            packet,
+            packet: self.packet(),
             engine: args.engine.or(probe.engine).unwrap_or_default(),
-            slot: within("slot", slot, Duration::ZERO, MAX_SLOT)?,
+            slot: args.slot.or(probe.slot).unwrap_or(DEFAULT_SLOT),
             max_syn_rate: Some(args.max_syn_rate.or(probe.max_syn_rate).unwrap_or(DEFAULT_MAX_SYN_RATE))
                 .filter(|rate| *rate != 0),
             receive_buffer: args.receive_buffer.or(probe.receive_buffer),
-            window,
+            window: args.window.or(output.window).unwrap_or(DEFAULT_WINDOW),
             duration: args.duration,
-            diagnosis,
+            diagnosis: self.diagnosis(),
             output: RunOutput {
                 view: view(args, output.json, self.surroundings.stdout),
                 each: args.each || output.each == Some(true),
                 log: args.log.clone().or_else(|| output.log.clone()),
                 hlog: args.hlog.clone().or_else(|| output.hlog.clone()),
-                vantage,
+                vantage: args.vantage.clone().or_else(|| output.vantage.clone()),
                 verbose: args.verbose,
             },
             state: args.state.clone().or_else(|| output.state.clone()),
             file,
-        })
+        };
+        each_file_is_one_thing(&plan)?;
+        Ok(plan)
     }
 
-    fn packet(&self) -> Result<PacketOptions, RunError> {
-        let (args, probe) = (self.args, &self.settings.probe);
+    fn packet(&self) -> PacketOptions {
+        let (args, probe) = (self.args, &self.file.settings.probe);
         let size = args.payload_bytes.or(probe.size).unwrap_or(DEFAULT_PAYLOAD_BYTES);
-        if size < MIN_PAYLOAD_BYTES || i64::from(size) > MAX_PAYLOAD_BYTES {
-            return Err(RunError::Size {
-                value: size,
-                least: MIN_PAYLOAD_BYTES,
-                most: MAX_PAYLOAD_BYTES,
-            });
-        }
-        Ok(PacketOptions {
+        PacketOptions {
             payload_bytes: size,
             ttl: None,
             traffic_class: args.traffic_class.or(probe.tos).unwrap_or(0),
             interface: self.source.interface.as_ref().map(|(name, _)| name.clone()),
             source: self.source.address,
-        })
+        }
     }
 
-    fn diagnosis(&self) -> Result<DiagnosisPlan, RunError> {
-        let (args, file) = (self.args, &self.settings.diagnosis);
-        let false_alarms = args.false_alarms.or(file.false_alarms).unwrap_or(DEFAULT_FALSE_ALARMS);
-        if !(false_alarms > 0.0 && false_alarms <= MAX_FALSE_ALARMS) {
-            return Err(RunError::FalseAlarms(false_alarms.to_string()));
-        }
-        let floor = file.floor.unwrap_or(DEFAULT_FLOOR);
-        if !(0.0..=1.0).contains(&floor) {
-            return Err(RunError::Floor(floor.to_string()));
-        }
-        let interval = args
-            .trace_interval
-            .or(file.trace_interval)
-            .unwrap_or(DEFAULT_TRACE_INTERVAL);
-        let interval = within("trace_interval", interval, MIN_TRACE_INTERVAL, MAX_INTERVAL)?;
+    fn diagnosis(&self) -> DiagnosisPlan {
+        let (args, file) = (self.args, &self.file.settings.diagnosis);
+        let interval = args.trace_interval.or(file.trace_interval);
         let traces = !args.no_trace && (args.trace_interval.is_some() || file.trace != Some(false));
-        Ok(DiagnosisPlan {
-            false_alarms_per_30_days: false_alarms,
-            floor,
-            trace: traces.then_some(interval),
+        DiagnosisPlan {
+            false_alarms_per_30_days: args.false_alarms.or(file.false_alarms).unwrap_or(DEFAULT_FALSE_ALARMS),
+            floor: file.floor.unwrap_or(DEFAULT_FLOOR),
+            trace: traces.then_some(interval.unwrap_or(DEFAULT_TRACE_INTERVAL)),
             gateway: args.gateway.or(file.gateway),
-        })
+        }
     }
 
     /// One target per name and host, in the order of the file and then of the command line.
@@ -147,69 +132,75 @@ impl<'a> Merge<'a> {
         let mut all: Vec<WatchedTarget> = Vec::new();
         let mut known = HashMap::new();
         for given in self.given()? {
-            let watch = &given.watch;
-            let endpoints = |spec: &TargetSpec| self.endpoints(spec, watch);
-            for target in targets::build(std::slice::from_ref(&given.spec), &setting, endpoints)? {
-                let watched = self.watched(target, &given)?;
+            let wrong = |why: RunError| given.at.map_or_else(|| why.clone(), |at| self.file.wrong_at(at, &why));
+            let endpoints = |spec: &TargetSpec| self.endpoints(spec, &given.watch);
+            let built = targets::build(std::slice::from_ref(&given.spec), &setting, endpoints);
+            for target in built.map_err(|why| wrong(why.into()))? {
+                let watched = self.watched(target, &given);
                 let key = (Arc::clone(&watched.target.name), watched.target.host.clone());
                 match known.get(&key) {
                     None => {
                         known.insert(key, all.len());
                         all.push(watched);
                     }
-                    Some(&at) => join(&mut all[at], watched)?,
+                    Some(&at) => join(&mut all[at], watched).map_err(wrong)?,
                 }
             }
         }
         if all.is_empty() {
-            return Err(RunError::NoTargets);
+            return Err(self.file.without_targets());
         }
         Ok(all)
     }
 
     /// All targets, with the settings that hold for each.
     fn given(&self) -> Result<Vec<Given>, RunError> {
-        let file = self.settings;
+        let settings = &self.file.settings;
         let mut groups: HashMap<&str, (Arc<str>, Watch)> = HashMap::new();
-        for group in &file.groups {
-            let watch = group.watch().over(&file.defaults);
-            if groups
-                .insert(&group.name, (group.name.as_str().into(), watch))
-                .is_some()
-            {
-                return Err(RunError::TwoGroups(group.name.clone()));
+        let mut all = Vec::new();
+        for group in &settings.groups {
+            let name: &str = group.name.get_ref();
+            let (shared, watch): (Arc<str>, _) = (name.into(), group.watch().over(&settings.defaults));
+            for target in &group.targets {
+                all.push(Given {
+                    spec: self.file.target(target)?,
+                    at: Some(target.span().start),
+                    group: Some(Arc::clone(&shared)),
+                    watch: watch.clone(),
+                });
+            }
+            if groups.insert(name, (shared, watch)).is_some() {
+                let why = RunError::TwoGroups(name.to_owned());
+                return Err(self.file.wrong_at(group.name.span().start, why));
             }
         }
-        let mut all = Vec::new();
-        for group in &file.groups {
-            let (name, watch) = &groups[group.name.as_str()];
-            all.extend(group.targets.iter().map(|spec| Given {
-                spec: spec.clone(),
-                group: Some(Arc::clone(name)),
-                watch: watch.clone(),
-            }));
-        }
-        for entry in &file.targets {
-            let (group, general) = match entry.group.as_deref().map(|name| (name, groups.get(name))) {
-                None => (None, &file.defaults),
+        for entry in &settings.targets {
+            let spec = &entry.target.get_ref().0;
+            let (group, general) = match entry
+                .group
+                .as_ref()
+                .map(|name| (name, groups.get(name.get_ref().as_str())))
+            {
+                None => (None, &settings.defaults),
                 Some((_, Some((name, watch)))) => (Some(Arc::clone(name)), watch),
                 Some((name, None)) => {
-                    return Err(RunError::NoGroup {
-                        target: entry.target.to_string(),
-                        group: name.to_owned(),
-                    });
+                    let (target, group) = (spec.to_string(), name.get_ref().clone());
+                    let why = RunError::NoGroup { target, group };
+                    return Err(self.file.wrong_at(name.span().start, why));
                 }
             };
             all.push(Given {
-                spec: entry.target.clone(),
+                spec: spec.clone(),
+                at: Some(entry.target.span().start),
                 group,
                 watch: entry.watch().over(general),
             });
         }
         all.extend(self.args.targets.iter().map(|spec| Given {
             spec: spec.clone(),
+            at: None,
             group: None,
-            watch: file.defaults.clone(),
+            watch: settings.defaults.clone(),
         }));
         Ok(all)
     }
@@ -233,21 +224,66 @@ impl<'a> Merge<'a> {
         Ok(icmp.then_some(Endpoint::Icmp).into_iter().chain(tcp).collect())
     }
 
-    fn watched(&self, target: crate::config::Target, given: &Given) -> Result<WatchedTarget, RunError> {
+    fn watched(&self, target: crate::config::Target, given: &Given) -> WatchedTarget {
         let (args, watch) = (self.args, &given.watch);
-        let what = |key: &str| format!("target {}: {key}", given.spec);
-        let icmp = args.interval.or(watch.icmp_interval).unwrap_or(DEFAULT_ICMP_INTERVAL);
-        let tcp = args.tcp_interval.or(watch.tcp_interval).unwrap_or(DEFAULT_TCP_INTERVAL);
-        let timeout = args.timeout.or(watch.timeout).unwrap_or(DEFAULT_TIMEOUT);
-        Ok(WatchedTarget {
+        let labels = watch.labels.iter();
+        WatchedTarget {
             target,
             group: given.group.clone(),
-            labels: watch.labels.clone().into_iter().collect(),
-            icmp_interval: within(&what("icmp_interval"), icmp, MIN_INTERVAL, MAX_INTERVAL)?,
-            tcp_interval: within(&what("tcp_interval"), tcp, MIN_INTERVAL, MAX_INTERVAL)?,
-            timeout: within(&what("timeout"), timeout, MIN_TIMEOUT, MAX_TIMEOUT)?,
-        })
+            labels: labels.map(|(name, value)| (name.0.clone(), value.0.clone())).collect(),
+            icmp_interval: args.interval.or(watch.icmp_interval).unwrap_or(DEFAULT_ICMP_INTERVAL),
+            tcp_interval: args.tcp_interval.or(watch.tcp_interval).unwrap_or(DEFAULT_TCP_INTERVAL),
+            timeout: args.timeout.or(watch.timeout).unwrap_or(DEFAULT_TIMEOUT),
+        }
     }
+}
+
+/// What the parser of the command line lets pass. (The file is checked while it is read.)
+fn check_options(args: &RunArgs) -> Result<(), RunError> {
+    let durations = [
+        ("-i", args.interval, limits::INTERVAL),
+        ("--tcp-interval", args.tcp_interval, limits::INTERVAL),
+        ("-W", args.timeout, limits::TIMEOUT),
+        ("--slot", args.slot, limits::SLOT),
+        ("--trace-interval", args.trace_interval, limits::TRACE_INTERVAL),
+        ("--window", args.window, limits::WINDOW),
+    ];
+    for (option, value, limits) in durations {
+        checked(option, value, |value| limits.check(value))?;
+    }
+    checked("--false-alarms", args.false_alarms, limits::false_alarms)?;
+    checked("--vantage", args.vantage.as_deref(), limits::vantage)
+}
+
+fn checked<T>(
+    option: &'static str,
+    value: Option<T>,
+    check: impl FnOnce(T) -> Result<T, OutOfLimits>,
+) -> Result<(), RunError> {
+    let why = |why: OutOfLimits| RunError::Option {
+        option,
+        why: why.to_string(),
+    };
+    value.map_or(Ok(()), |value| check(value).map(drop).map_err(why))
+}
+
+/// Two outputs in one file would spoil each other, and the configuration.
+fn each_file_is_one_thing(plan: &RunPlan) -> Result<(), RunError> {
+    let files = [
+        ("the configuration", &plan.file),
+        ("log", &plan.output.log),
+        ("hlog", &plan.output.hlog),
+        ("state", &plan.state),
+    ];
+    for (at, (what, path)) in files.iter().enumerate() {
+        for (other, same) in &files[..at] {
+            if let (Some(path), true) = (path, path == same) {
+                let path = path.clone();
+                return Err(RunError::SameFile { other, what, path });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Adds the endpoints of the same target, given once more.
@@ -258,6 +294,7 @@ fn join(first: &mut WatchedTarget, again: WatchedTarget) -> Result<(), RunError>
             watched.tcp_interval,
             watched.timeout,
             watched.group.clone(),
+            watched.labels.clone(),
         )
     };
     if how(first) != how(&again) {
@@ -275,25 +312,6 @@ fn join(first: &mut WatchedTarget, again: WatchedTarget) -> Result<(), RunError>
         .endpoints
         .sort_by_key(|endpoint| *endpoint != Endpoint::Icmp);
     Ok(())
-}
-
-fn within(what: &str, value: Duration, least: Duration, most: Duration) -> Result<Duration, RunError> {
-    let what = || what.to_owned();
-    if value < least {
-        Err(RunError::TooShort {
-            what: what(),
-            value,
-            least,
-        })
-    } else if value > most {
-        Err(RunError::TooLong {
-            what: what(),
-            value,
-            most,
-        })
-    } else {
-        Ok(value)
-    }
 }
 
 /// Five echoes a second see bursts of half a second for what they are, and cost a backend nothing.
@@ -317,35 +335,8 @@ pub(super) const DEFAULT_MAX_SYN_RATE: u32 = 10_000;
 /// A false incident a month is what an operator forgives.
 pub(super) const DEFAULT_FALSE_ALARMS: f64 = 1.0;
 
-/// Beyond that, every minute has one.
-const MAX_FALSE_ALARMS: f64 = 1000.0;
-
 /// Loss that nobody notices.
 pub(super) const DEFAULT_FLOOR: f64 = 0.005;
 
 /// Paths change seldom, and routers have other things to do.
 pub(super) const DEFAULT_TRACE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Routers answer so often, and no more (Linux: `net.ipv4.icmp_ratelimit`).
-const MIN_TRACE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A thousand probes a second to one target are a flood.
-const MIN_INTERVAL: Duration = Duration::from_millis(1);
-
-/// What is probed once a day is not watched.
-const MAX_INTERVAL: Duration = Duration::from_hours(1);
-
-/// Less is no time to answer in.
-const MIN_TIMEOUT: Duration = Duration::from_millis(1);
-
-/// No answer takes longer; probes under way cost memory until then.
-const MAX_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// Shorter windows are the events themselves.
-const MIN_WINDOW: Duration = Duration::from_secs(1);
-
-/// Longer windows are for whoever merges histograms.
-const MAX_WINDOW: Duration = Duration::from_hours(24);
-
-/// Longer slots would be a schedule of their own.
-const MAX_SLOT: Duration = Duration::from_secs(1);

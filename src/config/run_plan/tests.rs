@@ -26,11 +26,8 @@ fn args(words: &str) -> RunArgs {
 
 /// The plan of a file with this text, and these words.
 fn plan(text: &str, words: &str) -> Result<RunPlan, RunError> {
-    let settings = file::parse(text).map_err(|why| RunError::Syntax {
-        path: "test.toml".into(),
-        why: why.to_string(),
-    })?;
-    Merge::new(&args(words), &settings, &HERE)?.plan(None)
+    let file = ConfigFile::parse(Path::new("test.toml"), text.to_owned())?;
+    Merge::new(&args(words), &file, &HERE)?.plan(None)
 }
 
 fn why(text: &str, words: &str) -> String {
@@ -101,7 +98,7 @@ fn the_whole_example_file_makes_sense() {
         .collect::<Vec<_>>()
         .join("\n");
     let plan = plan(&text, "").unwrap();
-    assert_eq!(plan.summary(), "3 targets with 6 endpoints, 1 groups");
+    assert_eq!(plan.summary(), "3 targets with 6 endpoints, 1 group");
     assert_eq!(plan.targets[2].timeout, Duration::from_secs(2));
     assert_eq!(
         plan.targets[2].tcp_interval,
@@ -179,10 +176,138 @@ fn mistakes_in_a_file_are_refused_with_their_place() {
     );
     let message = why("[[target]]\ntarget = \"a\"\ntimeoutt = \"1s\"\n", "");
     assert!(message.contains("timeoutt") && message.contains("line"), "{message}");
-    assert!(why("[defaults]\ntimeout = \"1\"", "a").contains("needs a unit"));
+    assert!(why("[defaults]\ntimeout = \"1\"", "a").contains("a unit is missing"));
     assert!(why("[[target]]\ntarget = \"a\"\ngroup = \"w\"", "").contains("there is no group w"));
     assert!(why("[[group]]\nname = \"g\"\n[[group]]\nname = \"g\"", "a").contains("two of this name"));
     assert!(why("[[target]]\ntarget = \"a:99999\"", "").contains("a:99999"));
+}
+
+#[test]
+fn every_mistake_in_a_file_has_a_line_and_a_column() {
+    // Line and column of the mistake, counted by hand.
+    for (text, place, part) in [
+        ("[defaults]\ntimeoutt = \"1s\"", (2, 1), "timeoutt"),
+        ("[defaults]\r\ntimeout = 5\r\n", (2, 11), "a duration in quotes"),
+        ("[defaults]\ntimeout = \"2m\"", (2, 11), "the most is 1m"),
+        ("[defaults]\nicmp_interval = \"0s\"", (2, 17), "the least is 1ms"),
+        ("[defaults]\ntimeout = \"5 \"", (2, 11), "a unit is missing"),
+        ("[defaults]\nlabels = { 1a = \"x\" }", (2, 12), "the name of a label"),
+        ("[defaults]\nlabels = { a = 1 }", (2, 16), "a text in quotes"),
+        ("[probe]\nsize = 100000", (2, 8), "24 to 65507"),
+        ("[probe]\nsize = -1", (2, 8), "24 to 65507"),
+        ("[probe]\nmax_syn_rate = -1", (2, 16), "0 for no limit"),
+        ("[defaults]\ntcp = 70000", (2, 7), "1 to 65535"),
+        ("[target]\ntarget = \"a\"", (1, 1), "[[target]]"),
+        ("[probe]\nreceive_buffer = \"1k\"", (2, 18), "the least is 4k"),
+        ("[probe]\nsource = \"eth9\"", (2, 10), "no such interface"),
+        ("[diagnosis]\nfalse_alarms = 0", (2, 16), "above 0"),
+        ("[diagnosis]\nfloor = nan", (2, 9), "no share"),
+        ("[output]\nvantage = \"\"", (2, 11), "a name is needed"),
+        ("[output]\nwindow = \"1ms\"", (2, 10), "the least is 1s"),
+        ("[[target]]\ntarget = \"\u{e4}\"; x", (2, 10), ""),
+        (
+            "[[target]]\ntarget = \"a\"\ngroup = \"w\"",
+            (3, 9),
+            "there is no group w",
+        ),
+        ("[[target]]\ntarget = \"a\"\nicmp = false", (2, 10), "nothing is left"),
+        ("[[group]]\nname = \"\"", (2, 8), "needs a name"),
+        (
+            "[[group]]\nname = \"g\"\n[[group]]\nname = \"g\"",
+            (4, 8),
+            "two of this name",
+        ),
+        (
+            "[[group]]\nname = \"g\"\ntargets = [\"a\", \"b:99999\"]",
+            (3, 17),
+            "not a port",
+        ),
+        (
+            "[[target]]\ntarget = \"a:1\"\n[[target]]\ntarget = \"a:2\"\ntimeout = \"2s\"",
+            (4, 10),
+            "there twice",
+        ),
+        ("[[target]]\ntarget = \"fe80::1\"", (2, 10), "needs its interface"),
+        (
+            "[probe]\nfamily = \"ipv6\"\n[[target]]\ntarget = \"10.0.0.1\"",
+            (4, 10),
+            "family = \"ipv6\"",
+        ),
+    ] {
+        let message = why(text, "");
+        let (line, column) = place;
+        let start = format!("test.toml: line {line}, column {column}: ");
+        if part.is_empty() {
+            assert!(
+                message.starts_with(&format!("test.toml: line {line}, ")),
+                "{text:?}: {message}"
+            );
+        } else {
+            assert!(
+                message.starts_with(&start) && message.contains(part),
+                "{text:?}: {message}"
+            );
+        }
+        assert!(!message.contains(char::is_control), "{message:?}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_the_line_ends_of_windows_are_no_mistakes() {
+    let text = "\u{feff}[[target]]\r\ntarget = \"a\"\r\n";
+    assert_eq!(plan(text, "").unwrap().targets.len(), 1);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_named_by_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latin1.toml");
+    std::fs::write(&path, b"[[target]]\ntarget = \"caf\xe9\"\n").unwrap();
+    let message = RunPlan::of_file(Some(&path), &HERE).unwrap_err().to_string();
+    assert!(
+        message.contains("line 2, column 14: ") && message.contains("UTF-8"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_is_no_file_and_what_has_no_targets_say_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |path: &Path| RunPlan::of_file(Some(path), &HERE).unwrap_err().to_string();
+    let message = of(folder.path());
+    assert!(
+        message.contains("irectory") && message.ends_with("name a file in it"),
+        "{message}"
+    );
+    assert!(of(&folder.path().join("none.toml")).contains("config print"));
+    let empty = folder.path().join("empty.toml");
+    std::fs::write(&empty, "").unwrap();
+    let message = of(&empty);
+    assert!(
+        message.contains("empty.toml: ") && message.contains("[[target]]"),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_file_is_not_two_outputs() {
+    let message = why("[output]\nlog = \"/x\"", "--state /x a");
+    assert!(
+        message.contains("/x: ") && message.contains("log") && message.contains("state"),
+        "{message}"
+    );
+    assert!(plan("", "--log /x --hlog /y --state /z a").is_ok());
+}
+
+#[test]
+fn labels_come_from_all_levels_and_the_most_special_one_counts() {
+    let text = "[defaults]\nlabels = { a = \"1\", b = \"1\", c = \"1\" }\n[[group]]\nname = \"g\"\nlabels = { b = \"2\", c = \"2\" }\n\
+                [[target]]\ntarget = \"x\"\ngroup = \"g\"\nlabels = { c = \"3\" }\n";
+    let labels = &plan(text, "").unwrap().targets[0].labels;
+    assert_eq!(
+        labels,
+        &[("a", "1"), ("b", "2"), ("c", "3")].map(|(k, v)| (k.to_owned(), v.to_owned()))
+    );
 }
 
 #[test]
