@@ -387,3 +387,6 @@ impl Launcher for Monitor {
 
 /// Stalls and traces that are a second old are news.
 const TICK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

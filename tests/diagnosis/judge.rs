@@ -77,7 +77,8 @@ fn address(incident: &Incident) -> Option<IpAddr> {
     incident.suspect.as_ref()?.address
 }
 
-fn code(code: Code) -> Option<VerdictCode> {
+/// The verdict that a file expects; none where nothing is wrong.
+pub(crate) fn code(code: Code) -> Option<VerdictCode> {
     let name = format!("{code:?}");
     VerdictCode::ALL.into_iter().find(|known| format!("{known:?}") == name)
 }

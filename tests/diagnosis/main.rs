@@ -104,6 +104,43 @@ fn stalls_of_this_host_are_nobody_else_s_fault() {
 }
 
 #[test]
+fn a_gateway_control_shows_the_first_hop_where_nothing_is_traced() {
+    let topology = story("first-hop");
+    let gateway = topology.routers[0].addresses[0];
+    for seed in [0, 2] {
+        let verdicts = |gateway| {
+            let plan = Plan {
+                traces: false,
+                gateway,
+                ..plan(&topology, seed)
+            };
+            let told = Watch::run(&topology, seed, plan).incidents();
+            told.into_iter().map(|told| told.last.verdict).collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(None), [VerdictCode::CommonCause], "seed {seed}, without");
+        assert_eq!(verdicts(Some(gateway)), [VerdictCode::FirstHop], "seed {seed}, with");
+    }
+}
+
+#[test]
+fn the_documentation_names_the_stories_that_prove_each_verdict() {
+    let page = include_str!("../../docs/verdicts.md");
+    for code in VerdictCode::ALL {
+        let proves = |story: &&Story| judge::code(read(story).verdict.code) == Some(code);
+        let judged = stories::all().iter().filter(|story| not_judged(story.name).is_none());
+        let names: Vec<String> = judged.filter(proves).map(|story| format!("`{}`", story.name)).collect();
+        assert!(!names.is_empty(), "no story proves {}", code.as_str());
+        let row = format!("| `{}` | {} |", code.as_str(), names.join(", "));
+        assert!(page.lines().any(|line| line == row), "docs/verdicts.md lacks: {row}");
+        let heading = format!("## {}", code.as_str());
+        assert!(
+            page.lines().any(|line| line == heading),
+            "docs/verdicts.md lacks: {heading}"
+        );
+    }
+}
+
+#[test]
 fn the_same_seed_makes_the_same_news() {
     let topology = story("shared-uplink");
     let run = |seed| format!("{:?}", Watch::run(&topology, seed, plan(&topology, 0)).news());
@@ -119,6 +156,8 @@ fn plan(topology: &Topology, seed: u64) -> Plan {
         faster: 1,
         warm_up: WARM_UP,
         lasts: WARM_UP + topology.duration.0.max(LEAST) + TAIL,
+        traces: true,
+        gateway: None,
     }
 }
 

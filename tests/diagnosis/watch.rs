@@ -26,6 +26,10 @@ pub(crate) struct Plan {
     pub(crate) warm_up: Duration,
     /// How long it is watched, the warm-up included.
     pub(crate) lasts: Duration,
+    /// Whether paths are traced.
+    pub(crate) traces: bool,
+    /// The gateway, where the user allows a control of it.
+    pub(crate) gateway: Option<IpAddr>,
 }
 
 /// A run that is over, or under way.
@@ -69,7 +73,7 @@ impl Watch {
                 false_alarms_per_30_days: 1.0,
                 floor: 0.002,
             },
-            sweep: Some(SWEEP),
+            sweep: plan.traces.then_some(SWEEP),
             slot: Duration::ZERO,
         };
         let mut watch = Self {
@@ -81,13 +85,16 @@ impl Watch {
         };
         // Another phase with each seed; no rhythm is a multiple of it.
         watch.run_until(Mono::default().after(Duration::from_millis(97 * seed)));
+        if let Some(address) = plan.gateway {
+            watch.admit(&control(address), pace(Proto::Icmp, 1), Role::Gateway);
+        }
         let all = probed(topology, plan.v6);
         let count = u32::try_from(all.len()).expect("fewer than 2^32 series");
         for series in &all {
             let pace = pace(series.endpoint.proto(), plan.faster);
             let start = watch.world.now();
             watch.admit(series, pace, Role::Backend { group: None });
-            if series.endpoint == Endpoint::Icmp {
+            if plan.traces && series.endpoint == Endpoint::Icmp {
                 let path = Pace {
                     timeout: SWEEP.timeout,
                     count: Some(0),
@@ -229,6 +236,17 @@ fn probed(topology: &Topology, v6: bool) -> Vec<Series> {
     all.sort_by_key(place);
     all.dedup_by_key(|series| place(series));
     all
+}
+
+/// As the program probes the gateway.
+fn control(address: IpAddr) -> Series {
+    Series {
+        target: "gateway".into(),
+        address,
+        scope_id: 0,
+        endpoint: Endpoint::Icmp,
+        flow: 0,
+    }
 }
 
 /// The paces of the program, or so much faster ones.

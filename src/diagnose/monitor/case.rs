@@ -146,6 +146,7 @@ impl Case {
     /// Everything of another incident, which has the same cause.
     pub(super) fn absorb(&mut self, other: &mut Self, now: Mono) {
         self.sources.append(&mut other.sources);
+        self.forget_sources();
         self.own_since = self.own_since.or(other.own_since);
         self.began = self.began.min(other.began);
         self.last = self.last.max(other.last);
@@ -158,6 +159,12 @@ impl Case {
         self.ended = None;
         self.note_end(now);
         self.judge_at = now;
+    }
+
+    /// How many anomalies it remembers.
+    #[cfg(test)]
+    pub(super) const fn sources(&self) -> usize {
+        self.sources.len()
     }
 
     /// What it is taken for: the strongest of what gave it away; `None` where only this host is in trouble.
@@ -220,6 +227,12 @@ impl Case {
     /// Judges it by all that is known at `now`.
     pub(super) fn judge(&mut self, records: &Records<'_>, now: Mono) {
         let Judgement { verdict, evidence } = records.judge(self, now);
+        let is_young = now.since(self.began) < YOUNG;
+        self.judge_at = now.after(if is_young { OFTEN } else { SELDOM });
+        if evidence.members.is_empty() && self.evidence.is_some() {
+            // They are watched no more: what was made of it last is all that there will be.
+            return;
+        }
         self.last = self.last.max(evidence.last);
         let may_say_less = now.since(self.began) < YOUNG || self.judged_members != self.members.len();
         self.judged_members = self.members.len();
@@ -232,8 +245,6 @@ impl Case {
             }
         }
         self.evidence = Some(Box::new(evidence));
-        let is_young = now.since(self.began) < YOUNG;
-        self.judge_at = now.after(if is_young { OFTEN } else { SELDOM });
     }
 
     /// It ends now, over or not.
@@ -276,18 +287,23 @@ impl Case {
     }
 
     fn add_source(&mut self, judge: Judge, anomaly: &Anomaly) {
-        if self.sources.len() >= MAX_SOURCES
-            && let Some(over) = self.sources.iter().position(|source| !source.lasts)
-        {
-            self.sources.remove(over);
-        }
-        if self.sources.len() < MAX_SOURCES {
-            self.sources.push(Source {
-                judge,
-                id: anomaly.id,
-                kind: anomaly.kind,
-                lasts: true,
-            });
+        self.sources.push(Source {
+            judge,
+            id: anomaly.id,
+            kind: anomaly.kind,
+            lasts: true,
+        });
+        self.forget_sources();
+    }
+
+    /// Of too many anomalies those that are over go first, but for the one that says what the whole is taken for.
+    fn forget_sources(&mut self) {
+        if self.sources.len() > MAX_SOURCES {
+            self.sources.sort_by_key(|source| rank(source.kind));
+            let mut is_first = true;
+            self.sources
+                .retain(|source| source.lasts || std::mem::take(&mut is_first));
+            self.sources.truncate(MAX_SOURCES);
         }
     }
 

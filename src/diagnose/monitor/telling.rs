@@ -151,13 +151,14 @@ impl Monitor {
         if !case.is_ripe(now) && !is_over {
             return;
         }
-        if case.number == 0 {
-            case.number = self.cases.next_number();
-        }
-        let Some(incident) = self.records().incident(case).map(Box::new) else {
+        let incident = self.records().incident(case).map(Box::new);
+        // Who was watched no more before it could be told, can't be named.
+        let Some(mut incident) = incident.filter(|incident| case.told.is_some() || !incident.members.is_empty()) else {
             return;
         };
         let stage = if case.told.is_none() {
+            case.number = self.cases.next_number();
+            incident.number = case.number;
             Stage::Open
         } else {
             Stage::Update
