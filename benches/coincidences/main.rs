@@ -37,7 +37,7 @@ type Part = fn(Form) -> bool;
 
 fn main() -> ExitCode {
     let form = Form::from_environment();
-    println!("form: {form:?}; seeds from 1; 5 probes/s and backend, budget of 1 false incident in 30 days");
+    println!("form: {form:?}; seeds from 1; 5 probes/s and backend, budget of 0.5 false incidents in 30 days");
     let parts: [(&str, Part); 3] = [("false", false_incidents), ("shared", disturbances), ("few", few)];
     let is_asked = |name: &str| std::env::args().any(|arg| arg == name);
     let any_asked = parts.iter().any(|(name, _)| is_asked(name));

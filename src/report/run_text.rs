@@ -93,6 +93,14 @@ impl RunText {
         self.line(at, Tag::NOISE, &text)
     }
 
+    /// It did so again and again since that was said.
+    #[must_use]
+    pub fn more_own_noise(&self, at: Wall, times: u64, late: Duration) -> String {
+        let late = Rtt::from(late);
+        let text = format!("this host disturbed its own measurement {times} times more: late by up to {late}");
+        self.line(at, Tag::NOISE, &text)
+    }
+
     /// The program speaks of itself.
     #[must_use]
     pub fn notice(&self, at: Wall, notice: &Notice<'_>) -> String {

@@ -117,8 +117,14 @@ fn a_gateway_control_shows_the_first_hop_where_nothing_is_traced() {
             let told = Watch::run(&topology, seed, plan).incidents();
             told.into_iter().map(|told| told.last.verdict).collect::<Vec<_>>()
         };
-        assert_eq!(verdicts(None), [VerdictCode::CommonCause], "seed {seed}, without");
-        assert_eq!(verdicts(Some(gateway)), [VerdictCode::FirstHop], "seed {seed}, with");
+        let (without, with) = (verdicts(None), verdicts(Some(gateway)));
+        assert_eq!(
+            without.first(),
+            Some(&VerdictCode::CommonCause),
+            "seed {seed}: {without:?}"
+        );
+        assert!(!without.contains(&VerdictCode::FirstHop), "seed {seed}: {without:?}");
+        assert_eq!(with.first(), Some(&VerdictCode::FirstHop), "seed {seed}: {with:?}");
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) fn native(plan: &RunPlan, clock: SystemClock) -> NativeOptions {
 
 /// How a run is judged.
 pub(super) fn monitor(plan: &RunPlan) -> MonitorOptions {
-    let false_alarms_per_30_days = plan.diagnosis.false_alarms_per_30_days;
+    // Half for what several do at once, half for what one does.
+    let false_alarms_per_30_days = plan.diagnosis.false_alarms_per_30_days / 2.0;
     MonitorOptions {
         coincidences: CoincidenceOptions {
             false_alarms_per_30_days,

@@ -2,7 +2,9 @@
 //!
 //! It runs on a thread of its own. What goes to standard output and what goes to the log is encoded once, so that both have the same numbers.
 
+mod interval_log;
 mod news;
+mod stalls;
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
@@ -13,6 +15,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 
+use self::interval_log::IntervalLog;
+use self::stalls::Stalls;
 use super::board::Board;
 use super::destination::{Destination, Written};
 use super::outbox::Dropped;
@@ -28,7 +32,7 @@ use crate::report::{
     Severity, Style, WindowReport,
 };
 use crate::series::Series;
-use crate::stats::{ClosedWindow, IntervalLines};
+use crate::stats::ClosedWindow;
 use crate::units::{Mono, SeriesId};
 
 /// What can be written.
@@ -94,12 +98,6 @@ pub(super) struct Resolved {
     pub(super) addresses: Vec<std::net::IpAddr>,
 }
 
-/// A file of histograms.
-struct IntervalLog {
-    destination: Destination,
-    lines: IntervalLines,
-}
-
 /// Writes what a service has to say.
 pub(super) struct Writer {
     clock: SystemClock,
@@ -114,6 +112,7 @@ pub(super) struct Writer {
     board: Board,
     dropped: Arc<Dropped>,
     drops_told_at: Mono,
+    stalls: Stalls,
     frame_height: u16,
 }
 
@@ -150,6 +149,7 @@ impl Writer {
             board: Board::default(),
             dropped,
             drops_told_at: began,
+            stalls: Stalls::default(),
             frame_height: 0,
             clock,
         })
@@ -337,35 +337,6 @@ impl Writer {
     }
 }
 
-impl IntervalLog {
-    fn new(destination: Destination, clock: &SystemClock) -> Self {
-        let lines = IntervalLines::default();
-        let mut log = Self { destination, lines };
-        log.begin(clock);
-        log
-    }
-
-    fn reopen(&mut self, clock: &SystemClock) {
-        self.destination.reopen();
-        self.begin(clock);
-    }
-
-    /// Readers take a header in the middle of a file as well.
-    fn begin(&mut self, clock: &SystemClock) {
-        let header = IntervalLines::header(clock.read().wall);
-        self.destination.write(header.as_bytes());
-    }
-
-    fn window(&mut self, report: &WindowReport<'_>) {
-        let line = self
-            .lines
-            .window(report.series, report.start, report.length, report.summary);
-        if let Some(line) = line {
-            self.destination.write(line);
-        }
-    }
-}
-
 impl Shows for Writer {
     type Job = Job;
 
@@ -394,6 +365,7 @@ impl Shows for Writer {
             }
         }
         self.tell_drops()?;
+        self.tell_stalls()?;
         Ok(ControlFlow::Continue(()))
     }
 }

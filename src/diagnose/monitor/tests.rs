@@ -263,7 +263,9 @@ proptest! {
     #[test]
     fn whatever_happens_every_incident_is_opened_and_closed_once(steps in proptest::collection::vec(step(), 1..24)) {
         let mut run = Run::new();
-        steps.iter().for_each(|step| run.step(step));
+        for step in &steps {
+            run.step(step);
+        }
         run.end();
     }
 }

@@ -166,6 +166,10 @@ fn noise_of_this_host_is_told_with_all_that_was_seen() {
          1 packets dropped by a full receive queue; 3 probes not sent; 2 answers without usable kernel stamps; its clock \
          was stepped\n"
     );
+    assert_eq!(
+        plain().more_own_noise(AT, 12, Duration::from_millis(64)),
+        "2023-11-14 22:13:20Z noise    this host disturbed its own measurement 12 times more: late by up to 64.000 ms\n"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Known, Writer};
 use crate::app::process::wall_of;
 use crate::app::trace::verdict;
+use crate::clock::Clock as _;
 use crate::detect::{Cause, SpikeEnd};
 use crate::diagnose::{Incident, News, SpikeNews, Stage, Stall};
 use crate::report::{Degradation, HostNoise, OutputError, TraceReport};
@@ -47,7 +48,21 @@ impl Writer {
             ..HostNoise::default()
         };
         self.json(|json| Some(json.own_noise(at, &noise)))?;
+        self.tell_stalls()?;
+        if !self.stalls.is_news(self.clock.mono(), stall.late_by) {
+            return Ok(());
+        }
         let line = self.text.own_noise(at, &noise);
+        self.text(&line)
+    }
+
+    /// Tells a person of the stalls since the last one that was told, when it is time.
+    pub(super) fn tell_stalls(&mut self) -> Result<(), OutputError> {
+        let now = self.clock.mono();
+        let Some((times, late)) = self.stalls.poll(now) else {
+            return Ok(());
+        };
+        let line = self.text.more_own_noise(wall_of(&self.clock, now), times, late);
         self.text(&line)
     }
 
