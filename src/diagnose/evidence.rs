@@ -114,6 +114,8 @@ pub struct StreamEvidence {
     pub ever_replied: bool,
     /// The send time of the last reply.
     pub last_reply: Option<Mono>,
+    /// The send time of the newest probe that was slow, or had no reply in time.
+    pub last_bad: Option<Mono>,
     /// How many of the newest probes in a row were lost.
     pub lost_in_a_row: u64,
     /// How many of the newest probes in a row were refused.

@@ -101,6 +101,7 @@ struct Stream {
     reply_ttl: Majority,
     rst_ttl: Majority,
     last_reply: Option<Mono>,
+    last_bad: Option<Mono>,
     degraded: bool,
     shift: Option<(Mono, Rtt, Rtt)>,
 }
@@ -119,6 +120,7 @@ impl Stream {
             reply_ttl: Majority::default(),
             rst_ttl: Majority::default(),
             last_reply: None,
+            last_bad: None,
             degraded: false,
             shift: None,
         }
@@ -192,6 +194,9 @@ impl Stream {
             return;
         }
         let at = event.sent_at;
+        if matches!(outcome, Outcome::Lost | Outcome::Refused | Outcome::Error) {
+            self.last_bad = self.last_bad.max(Some(at));
+        }
         match outcome {
             Outcome::Lost => self.minority.drop(at),
             Outcome::Reply | Outcome::Refused | Outcome::Error => self.minority.pass(at),
@@ -213,6 +218,7 @@ impl Stream {
         let at = finding.at;
         match finding.found {
             Found::Spiked(_, Symptom::Slow(_)) => {
+                self.last_bad = self.last_bad.max(Some(at));
                 self.cells
                     .change(at, at, |cell| cell.slow = cell.slow.saturating_add(1));
             }
@@ -253,6 +259,7 @@ impl Stream {
             peak: (totals.peak_micros > 0).then(|| Rtt::from_nanos(totals.peak_micros * 1_000)),
             ever_replied: self.last_reply.is_some(),
             last_reply: self.last_reply,
+            last_bad: self.last_bad,
             lost_in_a_row: self.runs.in_a_row(Outcome::Lost),
             refused_in_a_row: self.runs.in_a_row(Outcome::Refused),
             refusal_run: refusals.map(|run| (run.count, run.began, run.ended)),

@@ -102,7 +102,7 @@ impl Records<'_> {
             number: case.number,
             verdict: verdict.code,
             began: case.began,
-            last: case.last,
+            last: evidence.last,
             group: self.table.group_name(case.group).cloned(),
             members: case.members_in_order().into_iter().filter_map(member).collect(),
             healthy: evidence.healthy.iter().map(|member| Arc::clone(&member.name)).collect(),
@@ -195,15 +195,10 @@ fn narrow(blame: &mut Blame, members: &[Member]) {
     }
 }
 
-/// The newest of probes that were lost or refused in a row up to now: an anomaly that goes on unchanged is not told again by its judge.
+/// The newest probe that was hit: an anomaly that goes on unchanged is not told again by its judge.
 fn last_bad(members: &[Member]) -> Option<Mono> {
-    let newest = |stream: &StreamEvidence| {
-        let in_a_row = stream.lost_in_a_row.max(stream.refused_in_a_row);
-        let in_a_row = u32::try_from(in_a_row).unwrap_or(u32::MAX);
-        let last_reply = stream.last_reply.filter(|_| in_a_row > 1)?;
-        Some(last_reply.after(stream.interval.saturating_mul(in_a_row)))
-    };
-    members.iter().flat_map(streams).filter_map(newest).max()
+    let newest = members.iter().flat_map(streams).map(|stream| stream.last_bad);
+    newest.max().flatten()
 }
 
 fn streams(member: &Member) -> impl Iterator<Item = &StreamEvidence> {

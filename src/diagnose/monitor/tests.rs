@@ -47,6 +47,8 @@ struct Run {
     now: Mono,
     seq: u64,
     told: BTreeMap<u64, bool>,
+    /// How long the incident lasted that was told last.
+    lasted: Duration,
 }
 
 impl Run {
@@ -67,6 +69,7 @@ impl Run {
             now: Mono::from_nanos(1_000_000_000),
             seq: 0,
             told: BTreeMap::new(),
+            lasted: Duration::ZERO,
         };
         (0..SERIES).for_each(|place| run.admit(place));
         run.rounds(0, 400, State::Good);
@@ -180,6 +183,7 @@ impl Run {
             }
             assert!(!incident.members.is_empty(), "nobody suffers: {incident:?}");
             assert!(incident.began <= incident.last, "{incident:?}");
+            self.lasted = incident.last.since(incident.began);
             let chance = incident.chance.unwrap_or(0.0);
             assert!((0.0..=1.0).contains(&chance), "{incident:?}");
         }
@@ -279,6 +283,23 @@ fn an_incident_of_somebody_who_is_watched_no_more_still_says_who_suffered() {
     run.remove(1);
     run.rounds(0, 300, State::Good);
     run.end();
+}
+
+#[test]
+fn an_incident_that_goes_on_is_as_long_as_its_probes_are_hit() {
+    let mut run = Run::new();
+    for _ in 0..50 {
+        run.rounds(0b0001, 2, State::Slow);
+        run.rounds(0, 2, State::Good);
+    }
+    run.end();
+    // From the first slow probe to the last, and what is at either end of cells of time.
+    let lasted = INTERVAL * (50 * 4 - 3);
+    assert!(
+        run.lasted.abs_diff(lasted) <= INTERVAL * 2,
+        "{:?}, not {lasted:?}",
+        run.lasted
+    );
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn stream(proto: Proto, sent: u64, lost: u64, slow: u64) -> StreamEvidence {
         slow,
         ever_replied: true,
         last_reply: Some(at(LAST - 300)),
+        last_bad: None,
         usual_loss: 0.001,
         usual_slow: 0.001,
         reply_ttl: Some(62),
@@ -186,6 +187,7 @@ fn gone(of: StreamEvidence) -> StreamEvidence {
         lost,
         replied: of.sent - lost,
         last_reply: Some(at(24_000)),
+        last_bad: None,
         lost_in_a_row: lost,
         ..of
     }
@@ -197,6 +199,7 @@ fn never(of: StreamEvidence) -> StreamEvidence {
         lost: of.sent,
         replied: 0,
         last_reply: None,
+        last_bad: None,
         ever_replied: false,
         lost_in_a_row: of.sent,
         reply_ttl: None,
@@ -211,6 +214,7 @@ fn rejected(of: StreamEvidence, error: Unreachable) -> StreamEvidence {
         errors: vec![(error, 28)],
         replied: 0,
         last_reply: None,
+        last_bad: None,
         ever_replied: false,
         reply_ttl: None,
         ..of

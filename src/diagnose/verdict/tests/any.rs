@@ -65,6 +65,7 @@ prop_compose! {
             peak: flags[0].then(|| ms(80)),
             ever_replied: flags[1],
             last_reply: flags[2].then_some(at[0]),
+            last_bad: None,
             lost_in_a_row: rows[0],
             refused_in_a_row: rows[1],
             refusal_run: flags[3].then_some((rows[2], at[1], flags[0].then_some(at[2]))),
