@@ -278,7 +278,6 @@ impl Loss {
 fn openings(streams: u32, hours: u64, warm: u64, budget: f64, loss: impl Fn() -> Loss) -> usize {
     let mut world = World::new(TroubleOptions {
         false_alarms_per_30_days: budget,
-        ..OPTIONS
     });
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for n in 0..streams {
