@@ -47,6 +47,8 @@ impl Records<'_> {
                 })
             })
             .collect();
+        let kind = case.kind().unwrap_or(AnomalyKind::Coincidence);
+        let (members, bystanders) = part_bystanders(kind, members);
         let others = self.nearest_others(case);
         let others = others
             .into_iter()
@@ -54,6 +56,7 @@ impl Records<'_> {
         let others: Vec<Member> = others.collect();
         let units: Vec<Unit> = members
             .iter()
+            .chain(&bystanders)
             .chain(&others)
             .filter_map(|member| self.unit(member))
             .collect();
@@ -62,11 +65,14 @@ impl Records<'_> {
             narrow(blame, &members);
         }
         let evidence = Evidence {
-            kind: case.kind().unwrap_or(AnomalyKind::Coincidence),
+            kind,
             began: case.began,
             last: last_bad(&members).map_or(case.last, |last| last.min(to).max(case.last)),
             members,
-            healthy: others.into_iter().filter(is_well).collect(),
+            healthy: bystanders
+                .into_iter()
+                .chain(others.into_iter().filter(is_well))
+                .collect(),
             blames,
             chance: case.chance,
             onset_skew: case.onset_skew,
@@ -104,7 +110,12 @@ impl Records<'_> {
             began: case.began,
             last: evidence.last,
             group: self.table.group_name(case.group).cloned(),
-            members: case.members_in_order().into_iter().filter_map(member).collect(),
+            members: case
+                .members_in_order()
+                .into_iter()
+                .filter(|(target, _)| evidence.healthy.iter().all(|well| well.target != *target))
+                .filter_map(member)
+                .collect(),
             healthy: evidence.healthy.iter().map(|member| Arc::clone(&member.name)).collect(),
             chance: case.chance,
             onset_skew: case.onset_skew,
@@ -193,6 +204,24 @@ fn narrow(blame: &mut Blame, members: &[Member]) {
             address,
         };
     }
+}
+
+/// Who spiked once while others did so again and again was there by chance: it suffers a tenth of what the worst does, or less. Two must be
+/// left, since what one suffers alone is no measure for another.
+fn part_bystanders(kind: AnomalyKind, members: Vec<Member>) -> (Vec<Member>, Vec<Member>) {
+    if !matches!(kind, AnomalyKind::Coincidence | AnomalyKind::Repeated { .. }) {
+        return (members, Vec::new());
+    }
+    let share = |member: &Member| streams(member).map(badness).fold(0.0, f64::max);
+    let worst = members.iter().map(share).fold(0.0, f64::max);
+    let suffers = |member: &Member| {
+        let lasts = member.persistent.is_some() || streams(member).any(|stream| stream.shift.is_some());
+        lasts || share(member) > worst / 10.0
+    };
+    if members.iter().filter(|member| suffers(member)).count() < 2 {
+        return (members, Vec::new());
+    }
+    members.into_iter().partition(suffers)
 }
 
 /// The newest probe that was hit: an anomaly that goes on unchanged is not told again by its judge.

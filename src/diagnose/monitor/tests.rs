@@ -49,6 +49,8 @@ struct Run {
     told: BTreeMap<u64, bool>,
     /// How long the incident lasted that was told last.
     lasted: Duration,
+    /// Who suffered in it.
+    suffered: Vec<String>,
 }
 
 impl Run {
@@ -69,6 +71,7 @@ impl Run {
             seq: 0,
             told: BTreeMap::new(),
             lasted: Duration::ZERO,
+            suffered: Vec::new(),
         };
         (0..SERIES).for_each(|place| run.admit(place));
         run.rounds(0, 400, State::Good);
@@ -183,6 +186,7 @@ impl Run {
             }
             assert!(!incident.members.is_empty(), "nobody suffers: {incident:?}");
             assert!(incident.began <= incident.last, "{incident:?}");
+            self.suffered = incident.members.iter().map(|member| member.name.to_string()).collect();
             self.lasted = incident.last.since(incident.began);
             let chance = incident.chance.unwrap_or(0.0);
             assert!((0.0..=1.0).contains(&chance), "{incident:?}");
@@ -300,6 +304,20 @@ fn an_incident_that_goes_on_is_as_long_as_its_probes_are_hit() {
         "{:?}, not {lasted:?}",
         run.lasted
     );
+}
+
+#[test]
+fn who_spikes_once_among_many_bursts_of_others_is_no_member() {
+    let mut run = Run::new();
+    for burst in 0..12 {
+        let mask = if burst == 6 { 0b0111 } else { 0b0011 };
+        run.rounds(mask, 1, State::Slow);
+        run.rounds(0b0011, 3, State::Slow);
+        run.rounds(0, 41, State::Good);
+    }
+    run.end();
+    run.suffered.sort();
+    assert_eq!(run.suffered, ["backend-0", "backend-1"]);
 }
 
 #[test]
