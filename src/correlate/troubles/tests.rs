@@ -463,14 +463,20 @@ fn each_backend_has_a_floor_of_its_own() {
             world.probe(tolerant, symptom);
         }
     }
-    let lasting: Vec<_> = world
-        .opened()
-        .into_iter()
+    // Who becomes impaired later joins an anomaly that is open, so all changes count.
+    let blamed: Vec<_> = world
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Opened(anomaly) | Change::Updated(anomaly) => Some(anomaly),
+            _ => None,
+        })
         .filter(|anomaly| matches!(anomaly.kind, AnomalyKind::Persistent(_)))
+        .flat_map(|anomaly| &anomaly.members)
+        .map(|member| member.target)
         .collect();
-    assert_eq!(lasting.len(), 1, "{lasting:?}");
-    assert_eq!(lasting[0].members[0].target, TargetId::new(0));
-    assert_eq!(lasting[0].members.len(), 1);
+    assert!(!blamed.is_empty());
+    assert!(blamed.iter().all(|target| *target == TargetId::new(0)), "{blamed:?}");
 }
 
 #[test]
