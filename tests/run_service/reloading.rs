@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Guest, Lab, PATHJITTER};
 use crate::{is, is_whole_window, messages, read, running, windows_of};
@@ -118,6 +118,46 @@ fn a_target_with_another_interval_begins_anew() {
     let cut = windows.iter().filter(|window| window["complete"] == false).count();
     // The old series and the end cut one each; the new one has a whole first window where it began with it.
     assert!((2..=3).contains(&cut), "{windows:?}");
+}
+
+#[test]
+fn windows_have_the_labels_of_the_file_and_those_of_the_next_one_after_a_reload() {
+    let Some(lab) = Lab::new() else { return };
+    let host = lab.host("alone");
+    let file = Configured::new();
+    let write = |team: &str| {
+        let text = format!(
+            "[[group]]\nname = \"web\"\nlabels = {{ site = \"ams1\", team = \"all\" }}\n\
+             [[target]]\ntarget = \"app=127.0.0.2\"\ngroup = \"web\"\nlabels = {{ team = \"{team}\" }}\n\
+             [[target]]\ntarget = \"plain=127.0.0.3\"\n"
+        );
+        fs::write(file.path(), text).expect("a file");
+    };
+    let labels = |team: &str| json!([{"name": "site", "value": "ams1"}, {"name": "team", "value": team}]);
+    write("shop");
+    let mut run = running(&host, &file.args());
+    run.wait_for(|line| is_whole_window(line, "app"));
+    write("pay");
+    reload(&mut run);
+    run.wait_for(|line| is(line, "window", "app") && line.contains("\"pay\""));
+    run.signal("TERM");
+    let report = read(&run.finish());
+    let mut seen: Vec<_> = windows_of(&report.events, "app", "icmp")
+        .iter()
+        .map(|window| window["labels"].clone())
+        .collect();
+    seen.dedup();
+    assert_eq!(seen, [labels("shop"), labels("pay")]);
+    let plain = windows_of(&report.events, "plain", "icmp");
+    assert!(
+        plain.iter().all(|window| window.get("labels").is_none()),
+        "it has none: {plain:?}"
+    );
+    let whole = &plain[..plain.len() - 1];
+    assert!(
+        whole.iter().all(|window| window["complete"] == true),
+        "nothing of it has changed: {plain:?}"
+    );
 }
 
 fn sent(line: &str) -> u64 {

@@ -243,8 +243,9 @@ fn entries(target: &WatchedTarget, address: IpAddr, scope_id: u32, traces: bool)
             // The sweeper asks for each probe; the schedule sends none.
             count: Some(0),
         },
-        labels: Arc::clone(&labels),
-        floor: target.floor,
+        // It has no windows and nobody's troubles: it goes on where these change.
+        labels: Arc::default(),
+        floor: 0.0,
         role: Role::Path,
     });
     probes.chain(path).collect()

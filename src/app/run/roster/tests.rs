@@ -173,6 +173,20 @@ fn a_series_with_another_interval_or_group_begins_anew() {
 }
 
 #[test]
+fn a_target_with_other_labels_or_another_floor_is_watched_anew_and_its_path_goes_on() {
+    let mut watched = target("web", "192.0.2.1");
+    let mut roster = Roster::new(&plan(vec![watched.clone()]));
+    roster.settle();
+    let both = ["web 192.0.2.1 Icmp 200ms Backend", "web 192.0.2.1 Tcp(443) 1s Backend"];
+    watched.labels = vec![("team".to_owned(), "shop".to_owned())];
+    roster.replan(&plan(vec![watched.clone()]));
+    assert_eq!(shown(&roster.settle().admit), both);
+    watched.floor = 0.02;
+    roster.replan(&plan(vec![watched]));
+    assert_eq!(shown(&roster.settle().admit), both);
+}
+
+#[test]
 fn names_that_nobody_asks_for_any_more_are_forgotten() {
     let mut roster = Roster::new(&plan(vec![target("web", "web.example")]));
     let name: Arc<str> = "web.example".into();
