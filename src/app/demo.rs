@@ -2,7 +2,8 @@
 //!
 //! The service is that of `run`, with all its threads, sockets and constants; only the plan is the demonstration's own: ten times as many
 //! probes. So what takes minutes takes seconds, but for what is bounded by time and not by count. Baselines are provisional for the first
-//! half minute, as everywhere, so the faults of the stories are larger than a provisional threshold.
+//! half minute, as everywhere, so the faults of the stories are larger than a provisional threshold. What it says is told in plainer words
+//! than the lines of `run`, which come to hundreds where a minute is packed with faults; the NDJSON is the same.
 //!
 //! The network is behind a TUN device in a namespace of this process ([`behind_tun`]). Where that is not permitted, engine and network
 //! run in virtual time ([`virtual_time`]): the same judgement and the same lines, without a packet.
@@ -21,12 +22,14 @@ use anyhow::Context as _;
 
 use self::findings::Findings;
 use self::stories::Story;
+use self::virtual_time::VirtualClock;
 use super::complaints::complain;
 use super::exit::Exit;
 use super::print;
-use super::run::writer::{AnyClock, Observer};
+use super::run::writer::{AnyClock, Narrator};
 use crate::clock::SystemClock;
 use crate::config::{DemoPlan, DemoWatch, RunPlan};
+use crate::diagnose::News;
 use crate::lab::{Session, SessionOptions};
 use crate::simnet::Topology;
 
@@ -95,17 +98,17 @@ impl Demo {
 
     fn run_behind_tun(self, session: Session, clock: SystemClock) -> anyhow::Result<Exit> {
         self.begin(telling::Way::Tun)?;
-        let (findings, observer) = listening(Arc::new(clock.clone()));
-        let (told, exit) = (self.is_told, behind_tun::watch(&self, session, clock, observer)?);
-        if told { self.conclude(&findings) } else { Ok(exit) }
+        let (findings, narrator) = listening(Arc::new(clock.clone()));
+        let exit = behind_tun::watch(&self, session, clock, narrator)?;
+        self.conclude(&findings, exit)
     }
 
     fn run_in_virtual_time(self) -> anyhow::Result<Exit> {
         self.begin(telling::Way::VirtualTime)?;
-        let clock = virtual_time::VirtualClock::ending_now(virtual_time::length(&self.plan));
-        let (findings, observer) = listening(Arc::new(clock.clone()));
-        let exit = virtual_time::watch(&self, &clock, observer)?;
-        if self.is_told { self.conclude(&findings) } else { Ok(exit) }
+        let clock = VirtualClock::ending_now(virtual_time::length(&self.plan));
+        let (findings, narrator) = listening(Arc::new(clock.clone()));
+        let exit = virtual_time::watch(&self, &clock, narrator)?;
+        self.conclude(&findings, exit)
     }
 
     fn begin(&self, way: telling::Way) -> anyhow::Result<()> {
@@ -115,22 +118,27 @@ impl Demo {
         Ok(())
     }
 
-    fn conclude(&self, findings: &Mutex<Findings>) -> anyhow::Result<Exit> {
+    fn conclude(&self, findings: &Mutex<Findings>, exit: Exit) -> anyhow::Result<Exit> {
+        if !self.is_told {
+            return Ok(exit);
+        }
         let findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
         print(telling::end(&self.topology, &findings).as_bytes())
     }
 }
 
-/// Somebody who listens to the monitor from now on, and what he has heard.
-fn listening(clock: AnyClock) -> (Arc<Mutex<Findings>>, Observer) {
+/// Somebody who tells of what is found from now on, and what that was.
+fn listening(clock: AnyClock) -> (Arc<Mutex<Findings>>, Narrator) {
     let findings = Arc::new(Mutex::new(Findings::default()));
     let heard = Arc::clone(&findings);
     let began = clock.mono();
-    let observer = move |news: &_| {
+    let narrator = move |news: &News| {
         let passed = clock.mono().since(began);
-        heard.lock().unwrap_or_else(PoisonError::into_inner).hear(passed, news);
+        let mut findings = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = findings.hear(passed, news);
+        if is_new { telling::news(passed, news) } else { String::new() }
     };
-    (findings, Box::new(observer))
+    (findings, Box::new(narrator))
 }
 
 fn no_such_story(name: &str) -> String {

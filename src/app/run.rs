@@ -29,7 +29,7 @@ use self::roster::Roster;
 use self::session::{Parts, Session};
 use self::sink::RunSink;
 use self::state::Baselines;
-use self::writer::{Observer, Writer};
+use self::writer::{Narrator, Writer};
 use super::complaints::{complain, complain_of_noise};
 use super::exit::Exit;
 use super::packets;
@@ -71,8 +71,8 @@ pub(super) fn run_with(read_plan: impl ReadPlan, company: Company) -> anyhow::Re
 /// Who is there while a service runs.
 #[derive(Default)]
 pub(super) struct Company {
-    /// Is told what the monitor says.
-    pub(super) observer: Option<Observer>,
+    /// Tells people what the monitor says, in place of the usual lines.
+    pub(super) narrator: Option<Narrator>,
     /// Is given the way to the packet thread, as soon as there is one.
     pub(super) meddler: Option<Meddler>,
 }
@@ -89,7 +89,7 @@ async fn serve(plan: RunPlan, read_plan: impl ReadPlan, company: Company) -> any
     let dropped = Arc::new(Dropped::default());
     let identity = identity_at(&clock, plan.output.vantage.as_deref());
     let writer = Writer::new(&plan.output, identity, Arc::new(clock.clone()), Arc::clone(&dropped))?;
-    let writer = writer.observed_by(company.observer);
+    let writer = writer.narrated_by(company.narrator);
     let baselines = baselines(&plan, &clock);
     let seed = getrandom::u64().context("no random numbers could be drawn")?;
     let printer = Printer::start(writer)?;

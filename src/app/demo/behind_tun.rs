@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::Demo;
 use crate::app::exit::Exit;
 use crate::app::run::sink::RunSink;
-use crate::app::run::writer::Observer;
+use crate::app::run::writer::Narrator;
 use crate::app::run::{Company, Meddler, run_with};
 use crate::clock::{Clock as _, SystemClock};
 use crate::lab::Session;
@@ -24,13 +24,13 @@ use crate::simnet::{Network, Topology};
 ///
 /// # Errors
 /// Those of the service, and of the device.
-pub(super) fn watch(demo: &Demo, session: Session, clock: SystemClock, observer: Observer) -> anyhow::Result<Exit> {
+pub(super) fn watch(demo: &Demo, session: Session, clock: SystemClock, narrator: Narrator) -> anyhow::Result<Exit> {
     let (topology, stalls) = without_stalls(&demo.topology);
     let plan = demo.plan.clone();
     let network = Network::new(&topology, demo.seed, clock.mono());
     let inside = move || {
         let company = Company {
-            observer: Some(observer),
+            narrator: Some(narrator),
             meddler: Some(stalling(stalls)),
         };
         run_with(|| Ok(plan.clone()), company)

@@ -1,6 +1,7 @@
 //! What was found, and whether it is what is wrong.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize as _;
@@ -14,6 +15,7 @@ use crate::simnet::topology::{Code, Verdict};
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     found: Vec<Found>,
+    has_stalled: bool,
 }
 
 /// An incident.
@@ -35,18 +37,28 @@ pub(super) enum Comparison {
 }
 
 impl Findings {
-    /// Takes what the monitor says so long after the beginning.
-    pub(super) fn hear(&mut self, after: Duration, news: &News) {
-        let News::Incident(stage, incident) = news else { return };
-        let is_same = |found: &Found| found.incident.number == incident.number;
-        match self.found.iter().position(is_same) {
-            Some(place) => self.found[place].incident.clone_from(incident),
-            None if *stage == Stage::Open && self.found.len() < MOST => self.found.push(Found {
-                after,
-                incident: Incident::clone(incident),
-            }),
-            None => {}
+    /// Takes what the monitor says so long after the beginning. Whether it is worth telling a person.
+    pub(super) fn hear(&mut self, after: Duration, news: &News) -> bool {
+        match news {
+            News::Incident(stage, incident) => self.hear_of_incident(after, *stage, incident),
+            News::OwnNoise(_) => !std::mem::replace(&mut self.has_stalled, true),
+            _ => false,
         }
+    }
+
+    fn hear_of_incident(&mut self, after: Duration, stage: Stage, incident: &Incident) -> bool {
+        let is_same = |found: &Found| found.incident.number == incident.number;
+        let Some(place) = self.found.iter().position(is_same) else {
+            let has_room = self.found.len() < MOST;
+            if has_room {
+                let incident = incident.clone();
+                self.found.push(Found { after, incident });
+            }
+            return has_room;
+        };
+        let before = std::mem::replace(&mut self.found[place].incident, incident.clone());
+        let is_otherwise = before.verdict != incident.verdict || address(&before) != address(incident);
+        is_otherwise || stage != Stage::Update
     }
 
     /// All incidents, in the order in which they were found.
@@ -75,7 +87,6 @@ impl Findings {
         if found.is_empty() {
             return Comparison::Differ("nothing was found".to_owned());
         }
-        let address = |incident: &Incident| incident.suspect.as_ref().and_then(|suspect| suspect.address);
         if let Some(elsewhere) = found
             .iter()
             .find(|incident| truth.suspect.is_some() && address(incident) != truth.suspect)
@@ -89,6 +100,11 @@ impl Findings {
         }
         Comparison::Match
     }
+}
+
+/// Where it is.
+pub(super) fn address(incident: &Incident) -> Option<IpAddr> {
+    incident.suspect.as_ref()?.address
 }
 
 /// Whether a verdict is what the file of a story calls so.

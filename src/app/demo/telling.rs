@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::findings::{Comparison, Findings, Found};
+use super::findings::{Comparison, Findings, Found, address, is};
 use super::stories::Story;
 use crate::config::RunPlan;
 use crate::config::duration;
-use crate::diagnose::VerdictCode;
+use crate::diagnose::{Incident, News, Stage, VerdictCode};
 use crate::simnet::topology::{Code, Verdict};
 use crate::simnet::{Network, Topology};
-use crate::units::Mono;
+use crate::units::{Mono, Rtt};
 
 /// How a story is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,25 @@ pub(super) fn beginning(story: &Story, topology: &Topology, plan: &RunPlan, way:
         Way::VirtualTime => writeln!(text, "\n'pathjitter run' watches it for {time} of virtual time:\n"),
     };
     text
+}
+
+/// What is said of news so long after the beginning.
+pub(super) fn news(after: Duration, news: &News) -> String {
+    let at = format!("{:>4.0} s ", after.as_secs_f64());
+    match news {
+        News::OwnNoise(stall) => format!("{at} noise   this host itself stood still, for {}\n", Rtt::from(stall.late_by)),
+        News::Incident(stage, incident) => {
+            let word = match stage {
+                Stage::Open => "FOUND ",
+                Stage::Update => "update",
+                Stage::Close => "closed",
+            };
+            let mut text = format!("{at} {word}  #{} {}\n", incident.number, found_words(incident));
+            push_wrapped(&mut text, &incident.message);
+            text
+        }
+        _ => String::new(),
+    }
 }
 
 /// What is said when all is over.
@@ -90,7 +109,7 @@ fn paths(topology: &Topology) -> Vec<(String, String)> {
 fn truth(verdict: &Verdict) -> String {
     let code = VerdictCode::ALL
         .into_iter()
-        .find(|code| super::findings::is(*code, verdict.code));
+        .find(|code| is(*code, verdict.code));
     let Some(code) = code.filter(|_| verdict.code != Code::Clean) else {
         return "nothing that should wake anybody".to_owned();
     };
@@ -98,15 +117,22 @@ fn truth(verdict: &Verdict) -> String {
 }
 
 fn found_in_words(found: &Found, fault: Option<Duration>) -> String {
-    let incident = &found.incident;
-    let suspect = incident.suspect.as_ref().and_then(|suspect| suspect.address);
-    let words = words(incident.verdict, suspect, incident.target_names().into_iter());
-    let after = found.after.as_secs_f64();
+    let (incident, after) = (&found.incident, found.after.as_secs_f64());
     let since_fault = fault.and_then(|fault| found.after.checked_sub(fault));
     let since_fault = since_fault.map_or_else(String::new, |time| {
         format!(", {:.0} s after the fault first came", time.as_secs_f64())
     });
-    format!("#{} {words}; told after {after:.0} s{since_fault}", incident.number)
+    format!(
+        "#{} {}; told after {after:.0} s{since_fault}",
+        incident.number,
+        found_words(incident)
+    )
+}
+
+fn found_words(incident: &Incident) -> String {
+    let mut members = incident.target_names();
+    members.sort_unstable();
+    words(incident.verdict, address(incident), members.into_iter())
 }
 
 /// `shared_path at 10.10.1.1, suffered by app01, app02`.
@@ -122,3 +148,26 @@ fn push_indented(text: &mut String, story: &str) {
         let _ = writeln!(text, "{indent}{line}");
     }
 }
+
+/// A long sentence, in lines below each other.
+fn push_wrapped(text: &mut String, sentence: &str) {
+    let mut column = 0;
+    for word in sentence.split(' ') {
+        let width = word.chars().count();
+        if column == 0 || column + 1 + width > COLUMNS {
+            let start = if column == 0 { "" } else { "\n" };
+            let _ = write!(text, "{start}{:MARGIN$}{word}", "");
+            column = MARGIN + width;
+        } else {
+            let _ = write!(text, " {word}");
+            column += 1 + width;
+        }
+    }
+    text.push('\n');
+}
+
+/// Below the verdict.
+const MARGIN: usize = 16;
+
+/// As the stories are written.
+const COLUMNS: usize = 112;

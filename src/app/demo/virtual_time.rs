@@ -17,7 +17,7 @@ use crate::app::process::identity_at;
 use crate::app::run::outbox::{Dropped, Outbox, Worth};
 use crate::app::run::roster::{Entry, Purpose, Roster};
 use crate::app::run::sink::{Expected, RunSink};
-use crate::app::run::writer::{Job, Observer, Said, Writer};
+use crate::app::run::writer::{Job, Narrator, Said, Writer};
 use crate::app::run::{RETIRED_KEPT, options};
 use crate::app::signals::Stop;
 use crate::clock::{Clock, Reading, SystemClock};
@@ -73,10 +73,10 @@ pub(super) fn length(plan: &RunPlan) -> Duration {
 ///
 /// # Errors
 /// Those of the output.
-pub(super) fn watch(demo: &Demo, clock: &VirtualClock, observer: Observer) -> anyhow::Result<Exit> {
+pub(super) fn watch(demo: &Demo, clock: &VirtualClock, narrator: Narrator) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the tokio runtime could not be started")?;
-    let mut watching = Watching::new(demo, clock, observer)?;
+    let mut watching = Watching::new(demo, clock, narrator)?;
     match runtime.block_on(watching.attend()) {
         Ok(()) => Ok(Exit::Success),
         // The reader has seen enough.
@@ -98,7 +98,7 @@ struct Watching {
 }
 
 impl Watching {
-    fn new(demo: &Demo, clock: &VirtualClock, observer: Observer) -> anyhow::Result<Self> {
+    fn new(demo: &Demo, clock: &VirtualClock, narrator: Narrator) -> anyhow::Result<Self> {
         let plan = &demo.plan;
         let dropped = Arc::new(Dropped::default());
         let identity = identity_at(&SystemClock::new(), plan.output.vantage.as_deref());
@@ -118,7 +118,7 @@ impl Watching {
             watcher: Watcher { sink, clock },
             queue,
             outbox,
-            writer: writer.observed_by(Some(observer)),
+            writer: writer.narrated_by(Some(narrator)),
             lasts: plan.duration.unwrap_or_default(),
             timeout: options::longest_timeout(plan),
             targets: plan.targets.len(),

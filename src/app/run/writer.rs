@@ -101,13 +101,13 @@ pub(in crate::app) struct Resolved {
 /// The time, as the lines have it.
 pub(in crate::app) type AnyClock = Arc<dyn Clock + Send + Sync>;
 
-/// Is told what the monitor says, right before it is written.
-pub(in crate::app) type Observer = Box<dyn FnMut(&News) + Send>;
+/// Is told what the monitor says, and tells people of it in place of the usual lines.
+pub(in crate::app) type Narrator = Box<dyn FnMut(&News) -> String + Send>;
 
 /// Writes what a service has to say.
 pub(in crate::app) struct Writer {
     clock: AnyClock,
-    observer: Option<Observer>,
+    narrator: Option<Narrator>,
     began: Mono,
     lines: JsonLines,
     text: RunText,
@@ -158,14 +158,14 @@ impl Writer {
             drops_told_at: began,
             stalls: Stalls::default(),
             frame_height: 0,
-            observer: None,
+            narrator: None,
             clock,
         })
     }
 
-    /// Has somebody told what the monitor says.
-    pub(in crate::app) fn observed_by(mut self, observer: Option<Observer>) -> Self {
-        self.observer = observer;
+    /// Has somebody else tell people what the monitor says.
+    pub(in crate::app) fn narrated_by(mut self, narrator: Option<Narrator>) -> Self {
+        self.narrator = narrator;
         self
     }
 
@@ -217,8 +217,15 @@ impl Writer {
         })
     }
 
-    /// Writes a line for people.
+    /// Writes a line for people, unless somebody else tells them.
     fn text(&mut self, line: &str) -> Result<(), OutputError> {
+        match self.narrator {
+            Some(_) => Ok(()),
+            None => self.words(line),
+        }
+    }
+
+    fn words(&mut self, line: &str) -> Result<(), OutputError> {
         let Some(stdout) = self.stdout.as_mut().filter(|_| self.view == RunView::Lines) else {
             return Ok(());
         };
@@ -361,8 +368,9 @@ impl Shows for Writer {
             Job::Probe(known, event) => self.probe(&known, &event)?,
             Job::Window(known, window) => self.window(&known, &window)?,
             Job::News(at, about, news) => {
-                if let Some(observer) = &mut self.observer {
-                    observer(&news);
+                if let Some(narrator) = &mut self.narrator {
+                    let words = narrator(&news);
+                    self.words(&words)?;
                 }
                 self.news(at, about.as_deref(), *news)?;
             }
