@@ -17,6 +17,7 @@ mod virtual_time;
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -27,11 +28,12 @@ use super::complaints::complain;
 use super::exit::Exit;
 use super::print;
 use super::run::writer::{AnyClock, Narrator};
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{DemoPlan, DemoWatch, RunPlan};
 use crate::diagnose::News;
 use crate::lab::{Session, SessionOptions};
 use crate::simnet::Topology;
+use crate::units::Mono;
 
 /// Does as planned.
 ///
@@ -88,7 +90,7 @@ impl Demo {
         let clock = SystemClock::new();
         let addresses = &self.topology.host.addresses;
         match Session::open(addresses, clock.clone(), SessionOptions::default()) {
-            Ok(session) => self.run_behind_tun(session, clock),
+            Ok(session) => self.run_behind_tun(session, &clock),
             Err(error) => {
                 complain(&format!("watching in virtual time, without sockets: {error}"));
                 self.run_in_virtual_time()
@@ -96,11 +98,12 @@ impl Demo {
         }
     }
 
-    fn run_behind_tun(self, session: Session, clock: SystemClock) -> anyhow::Result<Exit> {
+    fn run_behind_tun(self, session: Session, clock: &SystemClock) -> anyhow::Result<Exit> {
         self.begin(telling::Way::Tun)?;
+        let began = clock.mono();
         let (findings, narrator) = listening(Arc::new(clock.clone()));
         let exit = behind_tun::watch(&self, session, clock, narrator)?;
-        self.conclude(&findings, exit)
+        self.conclude(&findings, clock.mono().since(began), exit)
     }
 
     fn run_in_virtual_time(self) -> anyhow::Result<Exit> {
@@ -108,7 +111,7 @@ impl Demo {
         let clock = VirtualClock::ending_now(virtual_time::length(&self.plan));
         let (findings, narrator) = listening(Arc::new(clock.clone()));
         let exit = virtual_time::watch(&self, &clock, narrator)?;
-        self.conclude(&findings, exit)
+        self.conclude(&findings, clock.mono().since(Mono::default()), exit)
     }
 
     fn begin(&self, way: telling::Way) -> anyhow::Result<()> {
@@ -118,12 +121,14 @@ impl Demo {
         Ok(())
     }
 
-    fn conclude(&self, findings: &Mutex<Findings>, exit: Exit) -> anyhow::Result<Exit> {
+    fn conclude(&self, findings: &Mutex<Findings>, watched: Duration, exit: Exit) -> anyhow::Result<Exit> {
         if !self.is_told {
             return Ok(exit);
         }
+        // The last answers are awaited for a while, which is no time of the story.
+        let watched = self.plan.duration.map_or(watched, |planned| watched.min(planned));
         let findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
-        print(telling::end(&self.topology, &findings).as_bytes())
+        print(telling::end(self.story, &self.topology, watched, &findings).as_bytes())
     }
 }
 
@@ -136,7 +141,11 @@ fn listening(clock: AnyClock) -> (Arc<Mutex<Findings>>, Narrator) {
         let passed = clock.mono().since(began);
         let mut findings = heard.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = findings.hear(passed, news);
-        if is_new { telling::news(passed, news) } else { String::new() }
+        if is_new {
+            telling::news(passed, news)
+        } else {
+            String::new()
+        }
     };
     (findings, Box::new(narrator))
 }

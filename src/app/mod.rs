@@ -23,7 +23,9 @@ pub mod trace;
 mod usage;
 
 use crate::config::args::{Cli, Command};
-use crate::config::{ConfigAction, DEFAULTS_TEXT, DemoPlan, LabPlan, PingPlan, RunPlan, SYSTEM_FILE, Surroundings, TracePlan};
+use crate::config::{
+    ConfigAction, DEFAULTS_TEXT, DemoPlan, LabPlan, PingPlan, RunPlan, SYSTEM_FILE, Surroundings, TracePlan,
+};
 use exit::Exit;
 
 /// Runs the program with the words of its command line, the first of which is its name.

@@ -149,7 +149,10 @@ pub const DEMO: Sections = Sections {
         ),
     ],
     exit_status: &[
-        ("0", "The story was watched, whatever was found. Ctrl-C and SIGTERM are a normal end."),
+        (
+            "0",
+            "The story was watched, whatever was found. Ctrl-C and SIGTERM are a normal end.",
+        ),
         ("2", "Wrong usage, no story of that name, or an I/O error."),
     ],
     environment: &[NO_COLOR],

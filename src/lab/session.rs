@@ -143,7 +143,12 @@ impl Session {
             // Where nobody listens, it ends by itself.
             let _ = network_failed.send(());
         }
-        let panicked = |_| LabError::new("the simulated network was left", io::Error::other("its thread panicked"));
+        let panicked = |_| {
+            LabError::new(
+                "the simulated network was left",
+                io::Error::other("its thread panicked"),
+            )
+        };
         let returned = guest.join().map_err(panicked)?;
         let returned = returned.map_err(|error| LabError::new(NO_EXACT_TIMERS, error))?;
         let (responder, account) = ran.map_err(|error| LabError::new("the simulated network failed", error))?;

@@ -24,7 +24,7 @@ use crate::simnet::{Network, Topology};
 ///
 /// # Errors
 /// Those of the service, and of the device.
-pub(super) fn watch(demo: &Demo, session: Session, clock: SystemClock, narrator: Narrator) -> anyhow::Result<Exit> {
+pub(super) fn watch(demo: &Demo, session: Session, clock: &SystemClock, narrator: Narrator) -> anyhow::Result<Exit> {
     let (topology, stalls) = without_stalls(&demo.topology);
     let plan = demo.plan.clone();
     let network = Network::new(&topology, demo.seed, clock.mono());

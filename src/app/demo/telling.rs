@@ -49,7 +49,10 @@ pub(super) fn beginning(story: &Story, topology: &Topology, plan: &RunPlan, way:
 pub(super) fn news(after: Duration, news: &News) -> String {
     let at = format!("{:>4.0} s ", after.as_secs_f64());
     match news {
-        News::OwnNoise(stall) => format!("{at} noise   this host itself stood still, for {}\n", Rtt::from(stall.late_by)),
+        News::OwnNoise(stall) => format!(
+            "{at} noise   this host itself stood still, for {}\n",
+            Rtt::from(stall.late_by)
+        ),
         News::Incident(stage, incident) => {
             let word = match stage {
                 Stage::Open => "FOUND ",
@@ -64,8 +67,8 @@ pub(super) fn news(after: Duration, news: &News) -> String {
     }
 }
 
-/// What is said when all is over.
-pub(super) fn end(topology: &Topology, findings: &Findings) -> String {
+/// What is said when all is over, after so long.
+pub(super) fn end(story: &Story, topology: &Topology, watched: Duration, findings: &Findings) -> String {
     let mut text = "\nWhat was found:\n".to_owned();
     if findings.all().is_empty() {
         text.push_str("  no incident\n");
@@ -77,8 +80,22 @@ pub(super) fn end(topology: &Topology, findings: &Findings) -> String {
     let truth = truth(&topology.verdict);
     let _ = match findings.compare(&topology.verdict) {
         Comparison::Match => writeln!(text, "It matches what is wrong in truth: {truth}."),
+        Comparison::Nothing if watched < story.lasts => writeln!(
+            text,
+            "What is wrong in truth, {truth}, was not found in {}; the story takes {}.",
+            duration::display(Duration::from_secs(watched.as_secs())),
+            duration::display(story.lasts)
+        ),
+        Comparison::Nothing => writeln!(text, "What is wrong in truth, {truth}, was not found."),
         Comparison::Differ(why) => writeln!(text, "It differs from what is wrong in truth, {truth}: {why}."),
     };
+    let times = findings.stalls();
+    if times > 0 && topology.events.iter().all(|event| event.host.is_none()) {
+        let _ = writeln!(
+            text,
+            "This machine stood still {times} times meanwhile, which is no part of the story; --virtual-time is not disturbed by that."
+        );
+    }
     text
 }
 
@@ -107,9 +124,7 @@ fn paths(topology: &Topology) -> Vec<(String, String)> {
 }
 
 fn truth(verdict: &Verdict) -> String {
-    let code = VerdictCode::ALL
-        .into_iter()
-        .find(|code| is(*code, verdict.code));
+    let code = VerdictCode::ALL.into_iter().find(|code| is(*code, verdict.code));
     let Some(code) = code.filter(|_| verdict.code != Code::Clean) else {
         return "nothing that should wake anybody".to_owned();
     };

@@ -55,7 +55,13 @@ struct Member {
 
 impl RunSink {
     /// Of no series yet; `kept` is how long news of a series may come after its end.
-    pub(in crate::app) fn new(windows: Windows, monitor: Monitor, outbox: Outbox<Job>, each: bool, kept: Duration) -> Self {
+    pub(in crate::app) fn new(
+        windows: Windows,
+        monitor: Monitor,
+        outbox: Outbox<Job>,
+        each: bool,
+        kept: Duration,
+    ) -> Self {
         Self {
             windows,
             monitor,
