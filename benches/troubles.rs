@@ -88,7 +88,6 @@ impl Month {
     fn new(backends: u32, share: f64, run: f64) -> Self {
         let mut troubles = Troubles::new(TroubleOptions {
             false_alarms_per_30_days: 1.0,
-            floor: 0.01,
         });
         for n in 0..backends {
             let stream = Stream {
@@ -96,6 +95,7 @@ impl Month {
                 proto: Proto::Icmp,
                 interval: INTERVAL,
                 timeout: Duration::from_secs(1),
+                floor: 0.01,
             };
             troubles.admit(SeriesId::new(n), stream, Mono::default());
         }

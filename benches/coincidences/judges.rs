@@ -42,6 +42,7 @@ impl Ours {
                 proto: Proto::Icmp,
                 interval: INTERVAL,
                 timeout: TIMEOUT,
+                floor: 0.0,
             };
             judge.admit(SeriesId::new(n), stream);
         }

@@ -71,6 +71,8 @@ pub struct WatchedTarget {
     pub tcp_interval: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
+    /// Loss or spikes below this share of the probes of minutes are nobody's trouble.
+    pub floor: f64,
 }
 
 /// How a run is judged.
@@ -78,8 +80,6 @@ pub struct WatchedTarget {
 pub struct DiagnosisPlan {
     /// How many false incidents may be expected in 30 days.
     pub false_alarms_per_30_days: f64,
-    /// Loss or spikes below this share of the probes of minutes are nobody's trouble.
-    pub floor: f64,
     /// Whether to trace paths, and how often while nothing is wrong: time between two probes of a hop.
     pub trace: Option<Duration>,
     /// A gateway that may be probed as a control.

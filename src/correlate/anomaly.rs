@@ -7,7 +7,7 @@ use crate::outcome::Proto;
 use crate::units::{Mono, Rtt, SeriesId, TargetId};
 
 /// A stream of probes to a backend: what a judge must know of a series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stream {
     /// Whom it probes.
     pub target: TargetId,
@@ -17,6 +17,8 @@ pub struct Stream {
     pub interval: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
+    /// A share of lost or slow probes that is nobody's trouble, however long it lasts.
+    pub floor: f64,
 }
 
 /// Index of a group of backends. 0 is all of them.

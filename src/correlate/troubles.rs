@@ -29,7 +29,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use self::desk::Desk;
 use self::lasting::Lasting;
 use self::shifts::{Moved, Shifts};
-use self::stream::{Limits, Patience, Tally, Watched};
+use self::stream::{Patience, Tally, Watched};
 use super::{Anomaly, AnomalyKind, Change, Stream};
 use crate::detect::{Finding, Found, Symptom};
 use crate::outcome::{Answer, Answered, Event, InTime, Proto, What};
@@ -40,8 +40,6 @@ use crate::units::{Mono, ProbeSeq, SeriesId, TargetId};
 pub struct TroubleOptions {
     /// How many false alarms of single backends may be expected in 30 days, over all of them.
     pub false_alarms_per_30_days: f64,
-    /// Loss or spikes below this share are nobody's trouble.
-    pub floor: f64,
 }
 
 /// Finds backends that are in trouble by themselves.
@@ -225,7 +223,7 @@ impl Troubles {
     /// Counts a probe by its first outcome. Waiting until nothing can change any more would take as long as its record is kept.
     fn count(&mut self, event: &Event) {
         let at = event.sent_at;
-        let limits = self.limits();
+        let allowed = self.alarms_allowed();
         if self.is_discounted(at) {
             return;
         }
@@ -237,7 +235,7 @@ impl Troubles {
             if watched.unanswered(at) {
                 self.judge_silence(target, at);
             }
-        } else if watched.cells.count(at, timeout) && watched.judge_minutes(limits) {
+        } else if watched.cells.count(at, timeout) && watched.judge_minutes(allowed) {
             self.judge_lasting(target, at);
         }
     }
@@ -271,7 +269,7 @@ impl Troubles {
 
     /// Opens an anomaly of one backend if chance does not do this.
     fn judge_spell(&mut self, series: SeriesId, patience: Patience) {
-        let limits = self.limits();
+        let allowed = self.alarms_allowed();
         let Some(watched) = watched(&mut self.streams, series) else {
             return;
         };
@@ -279,7 +277,7 @@ impl Troubles {
         if self.backends[target.index()].alone.is_some() {
             return;
         }
-        let Some(alarm) = watched.degraded.and_then(|_| watched.alarm(limits, patience)) else {
+        let Some(alarm) = watched.degraded.and_then(|_| watched.alarm(allowed, patience)) else {
             return;
         };
         watched.cells.mark_trouble(tally.first);
@@ -368,12 +366,10 @@ impl Troubles {
         streams.filter_map(|series| self.streams.get(series.index())?.as_ref())
     }
 
-    /// A part of the budget for each of two kinds of trouble, of two channels, of all streams.
-    fn limits(&self) -> Limits {
-        Limits {
-            alarms: self.options.false_alarms_per_30_days / f64::from(self.followed.max(1)) / 4.0,
-            floor: self.options.floor,
-        }
+    /// What may be said of a channel of a stream by chance, in 30 days: a part of the budget for each of two kinds of trouble, of two channels, of
+    /// all streams.
+    fn alarms_allowed(&self) -> f64 {
+        self.options.false_alarms_per_30_days / f64::from(self.followed.max(1)) / 4.0
     }
 
     fn is_discounted(&self, at: Mono) -> bool {

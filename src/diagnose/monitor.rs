@@ -69,7 +69,7 @@ pub enum Role {
 }
 
 /// How a series is probed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Watched {
     /// Time between two probes.
     pub interval: Duration,
@@ -77,6 +77,8 @@ pub struct Watched {
     pub timeout: Duration,
     /// The source of its RTTs.
     pub stamp: StampSource,
+    /// A share of lost or slow probes that is nobody's trouble, however long it lasts.
+    pub floor: f64,
 }
 
 /// What a run has to say, beside its windows.
@@ -192,6 +194,7 @@ impl Monitor {
             interval,
             timeout,
             stamp,
+            floor,
         } = watched;
         self.tick.get_or_insert(now);
         let is_loopback = role == Role::Loopback;
@@ -205,6 +208,7 @@ impl Monitor {
                     proto,
                     interval,
                     timeout,
+                    floor,
                 };
                 self.coincidences.admit(id, stream);
                 self.troubles.admit(id, stream, now);

@@ -176,6 +176,7 @@ pub(super) fn report<'a>(series: &'a Series, summary: &'a Summary) -> WindowRepo
     WindowReport {
         series,
         group: None,
+        labels: &[],
         summary,
         start: Wall::from_nanos(1_700_000_000_000_000_000),
         length: Duration::from_millis(9_012),

@@ -14,6 +14,8 @@ pub struct WindowReport<'a> {
     pub series: &'a Series,
     /// The user's group of its target, if any.
     pub group: Option<&'a str>,
+    /// The user's own words about its target: names and values.
+    pub labels: &'a [(String, String)],
     /// The figures.
     pub summary: &'a Summary,
     /// When the window began.

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use pathjitter::diagnose::VerdictCode;
+use pathjitter::diagnose::{News, VerdictCode};
 use pathjitter::simnet::Topology;
 use pathjitter::simnet::stories::{self, Story};
 use pathjitter::simnet::topology::Span;
@@ -100,6 +100,20 @@ fn stalls_of_this_host_are_nobody_else_s_fault() {
         let of_others = told.iter().filter(|told| told.last.verdict != VerdictCode::ProberHost);
         let of_others: Vec<String> = of_others.map(|told| judge::words(&told.last)).collect();
         assert!(of_others.is_empty(), "seed {seed}: {}", of_others.join("\n"));
+    }
+}
+
+#[test]
+fn a_way_that_stays_is_not_said_to_change() {
+    for (name, seed) in [("sick-backend", 0), ("shared-uplink", 1), ("lossy-core", 2)] {
+        let topology = story(name);
+        let watch = Watch::run(&topology, seed, plan(&topology, seed));
+        let changes: Vec<_> = watch
+            .news()
+            .iter()
+            .filter(|(_, news)| matches!(news, News::PathChanged(_)))
+            .collect();
+        assert!(changes.is_empty(), "{name}: {changes:?}");
     }
 }
 

@@ -71,7 +71,6 @@ impl Watch {
             },
             troubles: TroubleOptions {
                 false_alarms_per_30_days: 1.0,
-                floor: 0.002,
             },
             sweep: plan.traces.then_some(SWEEP),
             slot: Duration::ZERO,
@@ -164,6 +163,7 @@ impl Watch {
             interval: pace.interval,
             timeout: pace.timeout,
             stamp: StampSource::Kernel,
+            floor: 0.002,
         };
         self.watcher.monitor.admit(self.world.now(), id, series, role, watched);
         id

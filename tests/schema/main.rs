@@ -119,6 +119,7 @@ fn report<'a>(series: &'a Series, summary: &'a Summary) -> WindowReport<'a> {
     WindowReport {
         series,
         group: None,
+        labels: &[],
         summary,
         start: Wall::from_nanos(1_700_000_000_000_000_000),
         length: Duration::from_secs(10),

@@ -119,6 +119,20 @@ fn a_window_names_the_group_of_its_target() {
 }
 
 #[test]
+fn a_window_has_the_labels_of_its_target_as_a_list() {
+    let (series, summary) = (tcp_series(), summary());
+    let labels = [("site", "ams1"), ("team", "\"shop\"")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let labelled = WindowReport {
+        labels: &labels,
+        ..report(&series, &summary)
+    };
+    let line = checked(lines().window(AT, &labelled));
+    let expected = json!([{"name": "site", "value": "ams1"}, {"name": "team", "value": "\"shop\""}]);
+    assert_eq!(line["labels"], expected);
+    assert_eq!(window_line().get("labels"), None);
+}
+
+#[test]
 fn each_disturbance_of_this_host_marks_the_window() {
     let quiet = HostTrouble::default();
     let with = |counts: Counts, stamps_lost: u64, host: HostTrouble| {

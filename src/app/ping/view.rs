@@ -270,6 +270,7 @@ fn report_of(row: &Row, end: Reading, host: HostTrouble, completeness: Completen
     WindowReport {
         series,
         group: None,
+        labels: &[],
         summary,
         start: began.wall,
         length: end.mono.since(began.mono),

@@ -48,7 +48,6 @@ pub(in crate::app) fn monitor(plan: &RunPlan) -> MonitorOptions {
         },
         troubles: TroubleOptions {
             false_alarms_per_30_days,
-            floor: plan.diagnosis.floor,
         },
         sweep: plan.diagnosis.trace.map(|interval| SweepOptions {
             first_ttl: 1,

@@ -32,13 +32,20 @@ pub(in crate::app) enum Purpose {
     Control,
 }
 
+/// Names and values.
+pub(super) type Labels = Arc<[(String, String)]>;
+
 /// A series that is to be probed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::app) struct Entry {
     /// What.
     pub(in crate::app) series: Series,
     /// How often.
     pub(in crate::app) pace: Pace,
+    /// The user's words about its target.
+    pub(super) labels: Labels,
+    /// A share of lost or slow probes that is nobody's trouble.
+    pub(super) floor: f64,
     /// What for.
     pub(in crate::app) role: Role,
 }
@@ -63,7 +70,7 @@ impl Entry {
 }
 
 /// What to begin and what to end.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(in crate::app) struct Changes {
     /// In the order of the plan.
     pub(in crate::app) admit: Vec<Entry>,
@@ -210,6 +217,7 @@ fn entries(target: &WatchedTarget, address: IpAddr, scope_id: u32, traces: bool)
         endpoint,
         flow: 0,
     };
+    let labels: Labels = target.labels.clone().into();
     let endpoints = &target.target.endpoints;
     let probes = endpoints.iter().map(|&endpoint| Entry {
         series: series(endpoint),
@@ -218,6 +226,8 @@ fn entries(target: &WatchedTarget, address: IpAddr, scope_id: u32, traces: bool)
             timeout: target.timeout,
             count: None,
         },
+        labels: Arc::clone(&labels),
+        floor: target.floor,
         role: Role::Backend {
             group: target.group.clone(),
         },
@@ -233,6 +243,8 @@ fn entries(target: &WatchedTarget, address: IpAddr, scope_id: u32, traces: bool)
             // The sweeper asks for each probe; the schedule sends none.
             count: Some(0),
         },
+        labels: Arc::clone(&labels),
+        floor: target.floor,
         role: Role::Path,
     });
     probes.chain(path).collect()
@@ -260,6 +272,8 @@ fn controls(plan: &RunPlan) -> Vec<Entry> {
             timeout: CONTROL_TIMEOUT,
             count: None,
         },
+        labels: Arc::default(),
+        floor: 0.0,
         role,
     };
     // A socket that is bound to an interface or to an address of one does not reach the loopback.

@@ -226,6 +226,7 @@ impl Sink for RunSink {
             id,
             series: entry.series.clone(),
             group,
+            labels: Arc::clone(&entry.labels),
             stamp,
         };
         self.ids.insert(entry.key(), id);
@@ -244,6 +245,7 @@ impl Sink for RunSink {
             interval: entry.pace.interval,
             timeout: entry.pace.timeout,
             stamp,
+            floor: entry.floor,
         };
         self.monitor.admit(at.mono, id, series, entry.role, watched);
         if let Some(saved) = saved {

@@ -20,6 +20,7 @@ use self::stalls::Stalls;
 use super::board::Board;
 use super::destination::{Destination, Written};
 use super::outbox::Dropped;
+use super::roster::Labels;
 use crate::app::printer::Shows;
 use crate::app::process::{screen, wall_of};
 use crate::clock::Clock;
@@ -66,6 +67,8 @@ pub(in crate::app) struct Known {
     pub(super) series: Series,
     /// The user's group of its target.
     pub(super) group: Option<Arc<str>>,
+    /// The user's words about its target.
+    pub(super) labels: Labels,
     /// The source of its RTTs.
     pub(super) stamp: StampSource,
 }
@@ -260,6 +263,7 @@ impl Writer {
         let report = WindowReport {
             series: &known.series,
             group: known.group.as_deref(),
+            labels: &known.labels,
             summary: &closed.summary,
             start: wall_of(&*self.clock, closed.start),
             length: closed.length,

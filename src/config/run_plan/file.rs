@@ -42,6 +42,8 @@ macro_rules! watched {
             tcp_interval: Option<Duration>,
             #[serde(default, deserialize_with = "words::timeout")]
             timeout: Option<Duration>,
+            #[serde(default, deserialize_with = "words::floor")]
+            floor: Option<f64>,
             #[serde(default, deserialize_with = "words::port")]
             tcp: Option<NonZeroU16>,
             icmp: Option<bool>,
@@ -56,6 +58,7 @@ macro_rules! watched {
                     icmp_interval: self.icmp_interval,
                     tcp_interval: self.tcp_interval,
                     timeout: self.timeout,
+                    floor: self.floor,
                     tcp: self.tcp,
                     icmp: self.icmp,
                     labels: self.labels.clone(),
@@ -89,6 +92,8 @@ pub(super) struct Watch {
     pub(super) tcp_interval: Option<Duration>,
     #[serde(deserialize_with = "words::timeout")]
     pub(super) timeout: Option<Duration>,
+    #[serde(deserialize_with = "words::floor")]
+    pub(super) floor: Option<f64>,
     #[serde(deserialize_with = "words::port")]
     pub(super) tcp: Option<NonZeroU16>,
     pub(super) icmp: Option<bool>,
@@ -130,8 +135,6 @@ pub(super) enum FamilyWord {
 pub(super) struct Diagnosis {
     #[serde(deserialize_with = "words::false_alarms")]
     pub(super) false_alarms: Option<f64>,
-    #[serde(deserialize_with = "words::floor")]
-    pub(super) floor: Option<f64>,
     pub(super) trace: Option<bool>,
     #[serde(deserialize_with = "words::trace_interval")]
     pub(super) trace_interval: Option<Duration>,
@@ -181,6 +184,7 @@ impl Watch {
             icmp_interval: self.icmp_interval.or(general.icmp_interval),
             tcp_interval: self.tcp_interval.or(general.tcp_interval),
             timeout: self.timeout.or(general.timeout),
+            floor: self.floor.or(general.floor),
             tcp: self.tcp.or(general.tcp),
             icmp: self.icmp.or(general.icmp),
             labels,

@@ -116,7 +116,6 @@ impl<'a> Merge<'a> {
         let traces = !args.no_trace && (args.trace_interval.is_some() || file.trace != Some(false));
         DiagnosisPlan {
             false_alarms_per_30_days: args.false_alarms.or(file.false_alarms).unwrap_or(DEFAULT_FALSE_ALARMS),
-            floor: file.floor.unwrap_or(DEFAULT_FLOOR),
             trace: traces.then_some(interval.unwrap_or(DEFAULT_TRACE_INTERVAL)),
             gateway: args.gateway.or(file.gateway),
         }
@@ -234,6 +233,7 @@ impl<'a> Merge<'a> {
             icmp_interval: args.interval.or(watch.icmp_interval).unwrap_or(DEFAULT_ICMP_INTERVAL),
             tcp_interval: args.tcp_interval.or(watch.tcp_interval).unwrap_or(DEFAULT_TCP_INTERVAL),
             timeout: args.timeout.or(watch.timeout).unwrap_or(DEFAULT_TIMEOUT),
+            floor: watch.floor.unwrap_or(DEFAULT_FLOOR),
         }
     }
 }
@@ -293,6 +293,7 @@ fn join(first: &mut WatchedTarget, again: WatchedTarget) -> Result<(), RunError>
             watched.icmp_interval,
             watched.tcp_interval,
             watched.timeout,
+            watched.floor.to_bits(),
             watched.group.clone(),
             watched.labels.clone(),
         )

@@ -201,7 +201,7 @@ fn every_mistake_in_a_file_has_a_line_and_a_column() {
         ("[probe]\nreceive_buffer = \"1k\"", (2, 18), "the least is 4k"),
         ("[probe]\nsource = \"eth9\"", (2, 10), "no such interface"),
         ("[diagnosis]\nfalse_alarms = 0", (2, 16), "above 0"),
-        ("[diagnosis]\nfloor = nan", (2, 9), "no share"),
+        ("[defaults]\nfloor = nan", (2, 9), "no share"),
         ("[output]\nvantage = \"\"", (2, 11), "a name is needed"),
         ("[output]\nwindow = \"1ms\"", (2, 10), "the least is 1s"),
         ("[[target]]\ntarget = \"\u{e4}\"; x", (2, 10), ""),
@@ -300,6 +300,15 @@ fn one_file_is_not_two_outputs() {
 }
 
 #[test]
+fn a_group_and_a_target_have_thresholds_of_their_own() {
+    let text = "[defaults]\nfloor = 0.02\n[[group]]\nname = \"g\"\nfloor = 0.1\ntargets = [\"a\"]\n\
+                [[target]]\ntarget = \"b\"\ngroup = \"g\"\nfloor = 0\n[[target]]\ntarget = \"c\"\n";
+    let plan = plan(text, "").unwrap();
+    let floors: Vec<String> = plan.targets.iter().map(|watched| watched.floor.to_string()).collect();
+    assert_eq!(floors, ["0.1", "0", "0.02"]);
+}
+
+#[test]
 fn labels_come_from_all_levels_and_the_most_special_one_counts() {
     let text = "[defaults]\nlabels = { a = \"1\", b = \"1\", c = \"1\" }\n[[group]]\nname = \"g\"\nlabels = { b = \"2\", c = \"2\" }\n\
                 [[target]]\ntarget = \"x\"\ngroup = \"g\"\nlabels = { c = \"3\" }\n";
@@ -321,7 +330,7 @@ fn what_makes_no_sense_is_refused() {
         ("", "--false-alarms 0 a", "above 0"),
         ("", "--false-alarms nan a", "above 0"),
         ("", "--trace-interval 10ms a", "too short"),
-        ("[diagnosis]\nfloor = 2.0", "a", "no share"),
+        ("[defaults]\nfloor = 2.0", "a", "no share"),
         ("[probe]\nsize = 3", "a", "24 to"),
         ("[output]\nvantage = \" \"", "a", "a name is needed"),
         ("[probe]\nsource = \"eth9\"", "a", "no such interface"),

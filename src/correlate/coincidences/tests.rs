@@ -29,6 +29,7 @@ impl Run {
                 proto: Proto::Icmp,
                 interval: Duration::from_millis(*interval),
                 timeout: Duration::from_secs(1),
+                floor: 0.0,
             };
             judge.admit(SeriesId::new(n), stream);
         }

@@ -51,15 +51,6 @@ pub(super) struct Impairment {
     pub(super) chance: f64,
 }
 
-/// What may be said of a stream by chance, in 30 days.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Limits {
-    /// Alarms of one channel.
-    pub(super) alarms: f64,
-    /// A rate below this is nobody's trouble.
-    pub(super) floor: f64,
-}
-
 /// An alarm: its cause, and how many of its kind chance makes in 30 days, where that can be told.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Alarm {
@@ -129,7 +120,7 @@ impl Watched {
     }
 
     /// Whether what was hit of late is unusual. A refusal is an answer that somebody gave, and not what chance does to packets: two are enough.
-    pub(super) fn alarm(&self, limits: Limits, patience: Patience) -> Option<Alarm> {
+    pub(super) fn alarm(&self, allowed: f64, patience: Patience) -> Option<Alarm> {
         if self.refusals.run >= REFUSALS {
             return Some(Alarm {
                 cause: Cause::Refusing,
@@ -147,7 +138,7 @@ impl Watched {
                 chance: None,
             });
         }
-        (alarms <= limits.alarms).then_some(Alarm {
+        (alarms <= allowed).then_some(Alarm {
             cause,
             chance: Some(alarms.min(1.0)),
         })
@@ -167,12 +158,12 @@ impl Watched {
     }
 
     /// Ten seconds are complete: judges what lasts. Whether anything changed.
-    pub(super) fn judge_minutes(&mut self, limits: Limits) -> bool {
+    pub(super) fn judge_minutes(&mut self, allowed: f64) -> bool {
         let before = self.impaired.map(|impaired| impaired.is_some());
         for channel in Channel::ALL {
             let impaired = match self.impaired[channel.index()] {
-                None => self.impairment(channel, limits),
-                Some(impaired) => self.still_impaired(channel, impaired, limits),
+                None => self.impairment(channel, allowed),
+                Some(impaired) => self.still_impaired(channel, impaired),
             };
             self.impaired[channel.index()] = impaired;
         }
@@ -206,11 +197,10 @@ impl Watched {
         self.channels[Channel::Spikes.index()].newest
     }
 
-    fn impairment(&self, channel: Channel, limits: Limits) -> Option<Impairment> {
+    fn impairment(&self, channel: Channel, allowed: f64) -> Option<Impairment> {
         let habit = self.cells.habit(channel);
-        let normal = limits.floor.max(habit.rate());
-        let allowed =
-            limits.alarms / chance::CELLS_IN_30_DAYS / f64::from(u8::try_from(SPANS.len()).unwrap_or(u8::MAX));
+        let normal = self.stream.floor.max(habit.rate());
+        let allowed = allowed / chance::CELLS_IN_30_DAYS / f64::from(u8::try_from(SPANS.len()).unwrap_or(u8::MAX));
         SPANS.into_iter().find_map(|cells| {
             let count = self.cells.last(cells, channel);
             // What is below the floor needs no test, and most is.
@@ -228,13 +218,13 @@ impl Watched {
     }
 
     /// It is over when the rate of the last minutes is significantly below half of what it was, and not merely lower.
-    fn still_impaired(&mut self, channel: Channel, mut impaired: Impairment, limits: Limits) -> Option<Impairment> {
+    fn still_impaired(&mut self, channel: Channel, mut impaired: Impairment) -> Option<Impairment> {
         for cells in RECOVERY_SPANS {
             let count = self.cells.last(cells, channel);
             if chance::chance_of_so_few(count, impaired.rate / 2.0) >= OVER {
                 continue;
             }
-            if rate(count) < limits.floor * 1.5 {
+            if rate(count) < self.stream.floor * 1.5 {
                 self.cells.recovered(cells, channel);
                 return None;
             }

@@ -14,9 +14,9 @@ use crate::units::Rtt;
 
 const OPTIONS: TroubleOptions = TroubleOptions {
     false_alarms_per_30_days: 1.0,
-    floor: 0.01,
 };
 
+const FLOOR: f64 = 0.01;
 const ICMP: Duration = Duration::from_millis(200);
 const SYN: Duration = Duration::from_secs(1);
 
@@ -49,12 +49,17 @@ impl World {
 
     /// One more series; its index here.
     fn admit(&mut self, target: u32, proto: Proto, interval: Duration, at: Mono) -> usize {
+        self.admit_above(FLOOR, target, proto, interval, at)
+    }
+
+    fn admit_above(&mut self, floor: f64, target: u32, proto: Proto, interval: Duration, at: Mono) -> usize {
         let id = SeriesId::new(u32::try_from(self.series.len()).unwrap());
         let stream = Stream {
             target: TargetId::new(target),
             proto,
             interval,
             timeout: Duration::from_secs(1),
+            floor,
         };
         self.troubles.admit(id, stream, at);
         self.series.push(Detected {
@@ -273,7 +278,6 @@ impl Loss {
 fn openings(streams: u32, hours: u64, warm: u64, budget: f64, loss: impl Fn() -> Loss) -> usize {
     let mut world = World::new(TroubleOptions {
         false_alarms_per_30_days: budget,
-        ..OPTIONS
     });
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for n in 0..streams {
@@ -438,6 +442,35 @@ fn loss_below_the_floor_is_nobodys_trouble() {
         world.probe(series, symptom);
     }
     assert_eq!(world.kinds(), []);
+}
+
+#[test]
+fn each_backend_has_a_floor_of_its_own() {
+    let mut world = World::new(OPTIONS);
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let critical = world.admit(0, Proto::Icmp, ICMP, Mono::default());
+    let tolerant = world.admit_above(0.05, 1, Proto::Icmp, ICMP, Mono::default());
+    // 3 %: beyond the floor of one of them.
+    let mut loss = Loss::independent(0.0);
+    for rate in [0.0, 0.03] {
+        loss = Loss {
+            lost: loss.lost,
+            ..Loss::independent(rate)
+        };
+        for _ in 0..4_500 {
+            let symptom = loss.draw(&mut random);
+            world.probe(critical, symptom);
+            world.probe(tolerant, symptom);
+        }
+    }
+    let lasting: Vec<_> = world
+        .opened()
+        .into_iter()
+        .filter(|anomaly| matches!(anomaly.kind, AnomalyKind::Persistent(_)))
+        .collect();
+    assert_eq!(lasting.len(), 1, "{lasting:?}");
+    assert_eq!(lasting[0].members[0].target, TargetId::new(0));
+    assert_eq!(lasting[0].members.len(), 1);
 }
 
 #[test]

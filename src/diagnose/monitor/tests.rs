@@ -59,7 +59,6 @@ impl Run {
             },
             troubles: TroubleOptions {
                 false_alarms_per_30_days: 1.0,
-                floor: 0.002,
             },
             sweep: None,
             slot: Duration::ZERO,
@@ -98,6 +97,7 @@ impl Run {
             interval: INTERVAL,
             timeout: TIMEOUT,
             stamp: StampSource::Kernel,
+            floor: 0.002,
         };
         self.monitor.admit(self.now, id(place), &series, role, watched);
     }

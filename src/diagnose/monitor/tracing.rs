@@ -36,7 +36,10 @@ pub(super) struct Tracing {
 struct Path {
     id: SeriesId,
     series: Series,
+    /// Who is presumed there included.
     hops: Vec<Option<IpAddr>>,
+    /// Who answered this very path: only of them can be said that they are others now.
+    seen: Vec<Option<IpAddr>>,
     reached: bool,
     cycles: u64,
     /// Since when it takes its present course, and the course before.
@@ -75,6 +78,7 @@ impl Tracing {
             id,
             series: series.clone(),
             hops: Vec::new(),
+            seen: Vec::new(),
             reached: false,
             cycles: 0,
             before: None,
@@ -167,14 +171,14 @@ impl Tracing {
         if is_late && path.cycles > 0 {
             return None;
         }
-        let old = path.hops.clone();
+        let (old, old_seen) = (path.hops.clone(), path.seen.clone());
         path.learn(&report);
         match news {
             News::PathChanged(change) => {
                 path.before = Some((change.at, change.old.clone()));
                 Some(Traced::Changed(target, change))
             }
-            News::CycleEnded { .. } if is_fast && is_elsewhere(&old, &path.hops) => {
+            News::CycleEnded { .. } if is_fast && is_elsewhere(&old_seen, &path.seen) => {
                 let change = PathChange {
                     series,
                     at: now,
@@ -230,8 +234,17 @@ impl Path {
             _ => None,
         };
         let is_on_the_way = |hop: &&Hop| reached_at.is_none_or(|ttl| hop.ttl < ttl);
-        let hops = report.hops.iter().filter(is_on_the_way);
-        let mut hops: Vec<Option<IpAddr>> = hops.map(first_responder).collect();
+        let on_the_way: Vec<&Hop> = report.hops.iter().filter(is_on_the_way).collect();
+        let seen = on_the_way.iter().enumerate().map(|(at, hop)| {
+            if hop.presumed {
+                self.seen.get(at).copied().flatten()
+            } else {
+                first_responder(hop)
+            }
+        });
+        let seen: Vec<Option<IpAddr>> = seen.collect();
+        let hops = on_the_way.iter().zip(&seen);
+        let mut hops: Vec<Option<IpAddr>> = hops.map(|(hop, seen)| seen.or_else(|| first_responder(hop))).collect();
         self.reached = reached_at.is_some();
         if !self.reached {
             while hops.last().is_some_and(Option::is_none) {
@@ -242,6 +255,7 @@ impl Path {
             }
         }
         self.hops = hops;
+        self.seen = seen;
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct WindowBody<'a> {
     self_noise: bool,
     send_late_p99_us: Option<f64>,
     group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    labels: Labels<'a>,
     rtt_hist_ns: Histogram<'a>,
 }
 
@@ -66,9 +68,31 @@ impl<'a> WindowBody<'a> {
             self_noise: report.self_noise(),
             send_late_p99_us: summary.send_late.map(|late| number::micros_of_duration(late.p99)),
             group: report.group,
+            labels: Labels(report.labels),
             rtt_hist_ns: Histogram::new(&summary.rtt_cells),
         }
     }
+}
+
+/// A list of names and values, since keys of the user's own would be fields that no schema knows.
+struct Labels<'a>(&'a [(String, String)]);
+
+impl Labels<'_> {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Labels<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(|(name, value)| Label { name, value }))
+    }
+}
+
+#[derive(Serialize)]
+struct Label<'a> {
+    name: &'a str,
+    value: &'a str,
 }
 
 #[derive(Serialize)]

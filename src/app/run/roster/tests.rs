@@ -17,6 +17,7 @@ fn target(name: &str, host: &str) -> WatchedTarget {
         icmp_interval: Duration::from_millis(200),
         tcp_interval: Duration::from_secs(1),
         timeout: Duration::from_secs(1),
+        floor: 0.005,
     }
 }
 
@@ -39,7 +40,6 @@ fn plan(targets: Vec<WatchedTarget>) -> RunPlan {
         duration: None,
         diagnosis: DiagnosisPlan {
             false_alarms_per_30_days: 1.0,
-            floor: 0.005,
             trace: Some(Duration::from_secs(10)),
             gateway: None,
         },
