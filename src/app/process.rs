@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use uuid::Uuid;
 
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock, SystemClock};
 use crate::report::RunIdentity;
 use crate::report::live::Screen;
 use crate::sys;
@@ -24,7 +24,7 @@ pub(super) fn identity_at(clock: &SystemClock, vantage: Option<&str>) -> RunIden
 }
 
 /// The wall time of a recent moment, by the clock as it is set now.
-pub(super) fn wall_of(clock: &SystemClock, at: Mono) -> Wall {
+pub(super) fn wall_of(clock: &(impl Clock + ?Sized), at: Mono) -> Wall {
     let now = clock.read();
     Wall::from_nanos(now.wall.as_nanos().saturating_sub(nanos(now.mono.since(at))))
 }

@@ -10,13 +10,13 @@
 mod board;
 mod destination;
 mod names;
-mod options;
-mod outbox;
-mod roster;
+pub(super) mod options;
+pub(super) mod outbox;
+pub(super) mod roster;
 mod session;
-mod sink;
+pub(super) mod sink;
 mod state;
-mod writer;
+pub(super) mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ use self::roster::Roster;
 use self::session::{Parts, Session};
 use self::sink::RunSink;
 use self::state::Baselines;
-use self::writer::Writer;
+use self::writer::{Narrator, Writer};
 use super::complaints::{complain, complain_of_noise};
 use super::exit::Exit;
 use super::packets;
@@ -39,7 +39,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::RunPlan;
 use crate::diagnose::Monitor;
 use crate::net::resolve::{Limits, NameResolver};
-use crate::net::{control, has_kernel_stamps};
+use crate::net::{Remote, control, has_kernel_stamps};
 use crate::report::OutputError;
 use crate::stats::Windows;
 
@@ -53,14 +53,34 @@ impl<F: Fn() -> anyhow::Result<RunPlan>> ReadPlan for F {}
 /// # Errors
 /// A plan that makes no sense, missing permissions, and outputs that can't be opened.
 pub(super) fn run(read_plan: impl ReadPlan) -> anyhow::Result<Exit> {
+    run_with(read_plan, Company::default())
+}
+
+/// Runs a service in company.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_with(read_plan: impl ReadPlan, company: Company) -> anyhow::Result<Exit> {
     let plan = read_plan()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime
         .context("the tokio runtime could not be started")?
-        .block_on(serve(plan, read_plan))
+        .block_on(serve(plan, read_plan, company))
 }
 
-async fn serve(plan: RunPlan, read_plan: impl ReadPlan) -> anyhow::Result<Exit> {
+/// Who is there while a service runs.
+#[derive(Default)]
+pub(super) struct Company {
+    /// Tells people what the monitor says, in place of the usual lines.
+    pub(super) narrator: Option<Narrator>,
+    /// Is given the way to the packet thread, as soon as there is one.
+    pub(super) meddler: Option<Meddler>,
+}
+
+/// Does something to a packet thread.
+pub(super) type Meddler = Box<dyn FnOnce(Remote<RunSink>)>;
+
+async fn serve(plan: RunPlan, read_plan: impl ReadPlan, company: Company) -> anyhow::Result<Exit> {
     anyhow::ensure!(
         has_kernel_stamps(),
         "this kernel stamps no packets, without which nothing is judged; 'pathjitter ping' measures in user space"
@@ -68,7 +88,8 @@ async fn serve(plan: RunPlan, read_plan: impl ReadPlan) -> anyhow::Result<Exit> 
     let clock = SystemClock::new();
     let dropped = Arc::new(Dropped::default());
     let identity = identity_at(&clock, plan.output.vantage.as_deref());
-    let writer = Writer::new(&plan.output, identity, clock.clone(), Arc::clone(&dropped))?;
+    let writer = Writer::new(&plan.output, identity, Arc::new(clock.clone()), Arc::clone(&dropped))?;
+    let writer = writer.narrated_by(company.narrator);
     let baselines = baselines(&plan, &clock);
     let seed = getrandom::u64().context("no random numbers could be drawn")?;
     let printer = Printer::start(writer)?;
@@ -82,6 +103,9 @@ async fn serve(plan: RunPlan, read_plan: impl ReadPlan) -> anyhow::Result<Exit> 
     );
     let (remote, inbox) = control().context("an eventfd could not be made")?;
     let (thread, advice) = packets::start(options::native(&plan, clock.clone()), inbox, sink)?;
+    if let Some(meddle) = company.meddler {
+        meddle(remote.clone());
+    }
     let names = Names::new(NameResolver::of_this_system(Limits::default()), plan.family);
     let verbose = plan.output.verbose;
     let mut session = Session::new(Parts {
@@ -118,4 +142,4 @@ fn baselines(plan: &RunPlan, clock: &SystemClock) -> Baselines {
 }
 
 /// An incident may speak of a series for this long after its end.
-const RETIRED_KEPT: Duration = Duration::from_mins(10);
+pub(super) const RETIRED_KEPT: Duration = Duration::from_mins(10);

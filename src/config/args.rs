@@ -72,6 +72,15 @@ pub enum Command {
     /// Figures of each target and protocol come once a window. Targets and settings come from a file, the command line, or both.
     /// SIGHUP has the file read again, SIGUSR1 the log opened anew; SIGTERM and Ctrl-C are a normal end.
     Run(Box<RunArgs>),
+    /// Watch a simulated network in which one thing is wrong, and see it explained
+    ///
+    /// Enters a private network namespace, brings up the simulated network of a story behind a TUN device, and lets the service
+    /// that 'pathjitter run' is watch it: the same sockets, the same judgement with the same constants, only more probes a second, so
+    /// that it takes less than a minute. Says what is wrong in truth, shows what is found as it is found, and compares the two.
+    ///
+    /// No packet reaches a real network. Where namespaces or TUN devices are not permitted, the same story is watched in virtual
+    /// time, which takes a moment. No privilege is needed for that.
+    Demo(DemoArgs),
     /// Check a configuration file, or print one with all settings
     Config(ConfigArgs),
     /// Run a command in a simulated network, with real sockets
@@ -118,6 +127,37 @@ pub struct ManArgs {
     /// The command whose page to print
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
+    #[command(flatten)]
+    help: HelpFlag,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+#[command(
+    disable_help_flag = true,
+    args_override_self = true,
+    after_help = help::short(&help::DEMO),
+    after_long_help = help::long(&help::DEMO)
+)]
+pub struct DemoArgs {
+    /// The story, by its name [default: shared-uplink]
+    #[arg(value_name = "NAME")]
+    pub story: Option<String>,
+    /// List the stories
+    #[arg(long)]
+    pub list: bool,
+    /// Watch for DUR [default: as long as the story takes, less than a minute]
+    #[arg(long, value_name = "DUR", value_parser = some_time, allow_hyphen_values = true)]
+    pub duration: Option<Duration>,
+    /// Print all events as NDJSON, as 'run --json' does, and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Watch in virtual time, which takes a moment, also where real sockets could be used
+    #[arg(long)]
+    pub virtual_time: bool,
+    /// Draw all randomness of the network from N
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
     #[command(flatten)]
     help: HelpFlag,
 }
@@ -303,6 +343,15 @@ pub(super) fn parse_buffer(text: &str) -> Result<u32, String> {
     match bytes::parse(text) {
         Ok(bytes) if bytes < MIN_RECEIVE_BUFFER_BYTES => Err("too small for a packet; the least is 4k".to_owned()),
         Ok(bytes) => Ok(bytes),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A duration that is not zero.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match duration::parse(text) {
+        Ok(Duration::ZERO) => Err("it has to take some time".to_owned()),
+        Ok(time) => Ok(time),
         Err(error) => Err(error.to_string()),
     }
 }

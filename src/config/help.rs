@@ -16,6 +16,7 @@ pub struct Sections {
 /// Of `pathjitter` itself.
 pub const ROOT: Sections = Sections {
     examples: &[
+        ("pathjitter demo", "an incident explained, in a simulated network"),
         (
             "pathjitter ping app01 app02:443",
             "probe app01 by ICMP, app02 by ICMP and TCP SYN",
@@ -134,6 +135,27 @@ pub const RUN: Sections = Sections {
         ),
         NO_COLOR,
     ],
+};
+
+/// Of `pathjitter demo`.
+pub const DEMO: Sections = Sections {
+    examples: &[
+        ("pathjitter demo", "an uplink that two of three backends share"),
+        ("pathjitter demo --list", "all stories, with what is wrong in each"),
+        ("pathjitter demo restart", "another story"),
+        (
+            "pathjitter demo --json | jq -r 'select(.message).message'",
+            "for programs: the events of 'pathjitter run'",
+        ),
+    ],
+    exit_status: &[
+        (
+            "0",
+            "The story was watched, whatever was found. Ctrl-C and SIGTERM are a normal end.",
+        ),
+        ("2", "Wrong usage, no story of that name, or an I/O error."),
+    ],
+    environment: &[NO_COLOR],
 };
 
 /// Of `pathjitter lab`.

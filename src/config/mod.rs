@@ -7,6 +7,7 @@
 pub mod args;
 mod bytes;
 pub(crate) mod decimal;
+mod demo;
 pub mod duration;
 pub mod help;
 mod lab;
@@ -21,6 +22,7 @@ mod trace_args;
 mod trace_plan;
 mod traffic_class;
 
+pub use demo::{DemoPlan, DemoWatch};
 pub use lab::{LabPlan, LabRun};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};
 pub use run_args::{CheckArgs, ConfigAction, ConfigArgs, RunArgs};

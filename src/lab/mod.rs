@@ -25,7 +25,7 @@ pub use account::LateMoment;
 pub use error::LabError;
 pub use interface::DeviceLoss;
 pub use report::{Quantiles, Report, Scheduling};
-pub use session::{Ended, Session, SessionOptions};
+pub use session::{Ended, Hosted, Session, SessionOptions};
 pub use simulator::Responder;
 pub use targets::{UnknownProbe, series_of};
 pub use world::{Driver, Noise, World, WorldOptions};

@@ -1,8 +1,8 @@
-//! A command in a simulated network, from an empty namespace to the report.
+//! A command, or a part of this program, in a simulated network, from an empty namespace to the report.
 //!
 //! Two threads. The calling one becomes the simulator: it asks for real-time priority while its rights still count, and does nothing but
-//! carry packets from then on. The other waits for the command and its signals. The command inherits neither the priority nor the exact
-//! timers, so that it measures as it would outside.
+//! carry packets from then on. The other waits for the command and its signals, or is what measures itself. Neither inherits the priority
+//! or the exact timers, so that all is measured as it would be outside.
 
 use std::ffi::OsString;
 use std::io;
@@ -51,13 +51,24 @@ pub struct Ended<R> {
     pub report: Report,
 }
 
+/// How something went that was done in a session.
+#[derive(Debug)]
+pub struct Hosted<R, T> {
+    /// What it returned.
+    pub returned: T,
+    /// What was behind the device.
+    pub responder: R,
+    /// How punctual it was, and what got lost that should not.
+    pub report: Report,
+}
+
 impl Session {
     /// Moves this process into a network namespace whose host has `addresses`. Moments are those of `clock`. Must be called before a second thread is started.
     ///
     /// # Errors
     /// What is missing for it, and how to get it.
     pub fn open(addresses: &[IpAddr], clock: SystemClock, options: SessionOptions) -> Result<Self, LabError> {
-        let exact_timers = |error| LabError::new("the precision of timers could not be set", error);
+        let exact_timers = |error| LabError::new(NO_EXACT_TIMERS, error);
         let timer_slack = process::timer_slack().map_err(exact_timers)?;
         let scheduling = match scheduling::run_in_real_time(PRIORITY) {
             Ok(()) => Scheduling::RealTime,
@@ -86,52 +97,98 @@ impl Session {
     /// # Errors
     /// A command that can't be started, a device that fails.
     pub fn run<R: Responder>(self, responder: R, command: Vec<OsString>) -> Result<Ended<R>, LabError> {
-        let no_thread = |error| LabError::new("a thread could not be started", error);
-        let awake = self.keep_awake.then(Awake::start).transpose().map_err(no_thread)?;
-        let stop = Arc::new(EventFd::new().map_err(|error| LabError::new("an eventfd could not be made", error))?);
         let (network_failed, failure) = oneshot::channel();
         let name = command.first().map(|program| program.to_string_lossy().into_owned());
-        let attendant = start_attendant(command, self.timer_slack, Arc::clone(&stop), failure)?;
+        let failed = move |error| LabError::new(format!("cannot run '{}'", name.unwrap_or_default()), error);
+        let inside = move || super::command::run(&command, failure);
+        let Hosted {
+            returned,
+            responder,
+            report,
+        } = self.host_until(responder, inside, network_failed)?;
+        Ok(Ended {
+            status: returned.map_err(failed)?,
+            responder,
+            report,
+        })
+    }
+
+    /// Does something on another thread, with `responder` as the network around it, whose moments are those of the session's clock. Threads
+    /// that it starts are in that network as well. Where the device fails, that is known when it has come to its end.
+    ///
+    /// # Errors
+    /// A thread that can't be started, a device that fails.
+    pub fn host<R: Responder, T: Send + 'static>(
+        self,
+        responder: R,
+        inside: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Hosted<R, T>, LabError> {
+        let (network_failed, _failure) = oneshot::channel();
+        self.host_until(responder, inside, network_failed)
+    }
+
+    fn host_until<R: Responder, T: Send + 'static>(
+        self,
+        responder: R,
+        inside: impl FnOnce() -> T + Send + 'static,
+        network_failed: oneshot::Sender<()>,
+    ) -> Result<Hosted<R, T>, LabError> {
+        let no_thread = |error| LabError::new(NO_THREAD, error);
+        let awake = self.keep_awake.then(Awake::start).transpose().map_err(no_thread)?;
+        let stop = Arc::new(EventFd::new().map_err(|error| LabError::new("an eventfd could not be made", error))?);
+        let guest = start_guest(inside, self.timer_slack, Arc::clone(&stop))?;
         let ran = Simulator::new(self.device, responder, self.clock).run(&stop);
         drop(awake);
         if ran.is_err() {
-            // Where the attendant is gone, so is the command.
+            // Where nobody listens, it ends by itself.
             let _ = network_failed.send(());
         }
-        let status = attendant
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("its thread panicked")));
-        let status =
-            status.map_err(|error| LabError::new(format!("cannot run '{}'", name.unwrap_or_default()), error))?;
+        let panicked = |_| {
+            LabError::new(
+                "the simulated network was left",
+                io::Error::other("its thread panicked"),
+            )
+        };
+        let returned = guest.join().map_err(panicked)?;
+        let returned = returned.map_err(|error| LabError::new(NO_EXACT_TIMERS, error))?;
         let (responder, account) = ran.map_err(|error| LabError::new("the simulated network failed", error))?;
-        Ok(Ended {
-            status,
+        Ok(Hosted {
+            returned,
             responder,
             report: Report::new(account, self.scheduling),
         })
     }
 }
 
-type Attendant = JoinHandle<io::Result<ExitStatus>>;
+type Guest<T> = JoinHandle<io::Result<T>>;
 
-fn start_attendant(
-    command: Vec<OsString>,
+fn start_guest<T: Send + 'static>(
+    inside: impl FnOnce() -> T + Send + 'static,
     timer_slack: Duration,
     stop: Arc<EventFd>,
-    network_failed: oneshot::Receiver<()>,
-) -> Result<Attendant, LabError> {
-    let attend = move || {
+) -> Result<Guest<T>, LabError> {
+    let live = move || {
+        let _stop = StopAtEnd(stop);
         // Threads and processes inherit the exact timers of the simulator, but not what they were before.
-        let status = process::set_timer_slack(timer_slack).and_then(|()| super::command::run(&command, network_failed));
-        // An eventfd that can't be written to is none; nobody could be told then.
-        let _ = stop.wake();
-        status
+        process::set_timer_slack(timer_slack)?;
+        Ok(inside())
     };
     let thread = thread::Builder::new().name("command".to_owned());
-    thread
-        .spawn(attend)
-        .map_err(|error| LabError::new("a thread could not be started", error))
+    thread.spawn(live).map_err(|error| LabError::new(NO_THREAD, error))
 }
+
+/// Stops the simulator however its guest ends.
+struct StopAtEnd(Arc<EventFd>);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        // An eventfd that can't be written to is none; nobody could be told then.
+        let _ = self.0.wake();
+    }
+}
+
+const NO_THREAD: &str = "a thread could not be started";
+const NO_EXACT_TIMERS: &str = "the precision of timers could not be set";
 
 /// The lowest that is above all ordinary threads would do; some room is left below for others.
 const PRIORITY: u8 = 10;

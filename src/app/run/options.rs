@@ -39,7 +39,7 @@ pub(super) fn native(plan: &RunPlan, clock: SystemClock) -> NativeOptions {
 }
 
 /// How a run is judged.
-pub(super) fn monitor(plan: &RunPlan) -> MonitorOptions {
+pub(in crate::app) fn monitor(plan: &RunPlan) -> MonitorOptions {
     // Half for what several do at once, half for what one does.
     let false_alarms_per_30_days = plan.diagnosis.false_alarms_per_30_days / 2.0;
     MonitorOptions {
@@ -63,7 +63,7 @@ pub(super) fn monitor(plan: &RunPlan) -> MonitorOptions {
 }
 
 /// The longest time that an answer may take.
-pub(super) fn longest_timeout(plan: &RunPlan) -> Duration {
+pub(in crate::app) fn longest_timeout(plan: &RunPlan) -> Duration {
     let timeouts = plan.targets.iter().map(|target| target.timeout);
     timeouts.max().unwrap_or_default()
 }

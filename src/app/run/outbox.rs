@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 
 /// What is lost when it is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Worth {
+pub(in crate::app) enum Worth {
     /// One of many, whose sum is in a window.
     Probe,
     /// The figures of a window.
@@ -21,14 +21,14 @@ pub(super) enum Worth {
 }
 
 /// Where to put what is to be written. Clones fill the same queue.
-pub(super) struct Outbox<J> {
+pub(in crate::app) struct Outbox<J> {
     jobs: Sender<J>,
     dropped: Arc<Dropped>,
 }
 
 /// What was dropped since somebody looked.
 #[derive(Debug, Default)]
-pub(super) struct Dropped(AtomicU64);
+pub(in crate::app) struct Dropped(AtomicU64);
 
 impl Dropped {
     /// How many lines, which are then forgotten.
@@ -52,12 +52,12 @@ impl<J> Clone for Outbox<J> {
 
 impl<J> Outbox<J> {
     /// Fills the queue of `jobs`, and counts in `dropped`.
-    pub(super) const fn new(jobs: Sender<J>, dropped: Arc<Dropped>) -> Self {
+    pub(in crate::app) const fn new(jobs: Sender<J>, dropped: Arc<Dropped>) -> Self {
         Self { jobs, dropped }
     }
 
     /// Hands over a job, or counts it as dropped. Never waits.
-    pub(super) fn put(&self, worth: Worth, job: J) {
+    pub(in crate::app) fn put(&self, worth: Worth, job: J) {
         let reserved = match worth {
             Worth::Probe => self.jobs.max_capacity() / 2,
             Worth::Window => self.jobs.max_capacity() / 4,

@@ -14,7 +14,7 @@ use crate::series::{Endpoint, Pace, Series};
 
 /// What makes an entry the same as another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(in crate::app) struct Key {
     /// What is probed.
     pub(super) series: Series,
     /// What for.
@@ -23,7 +23,7 @@ pub(super) struct Key {
 
 /// What a series is for. One target may be probed and traced by series that are the same in all else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Purpose {
+pub(in crate::app) enum Purpose {
     /// It measures a target.
     Backend,
     /// It traces the path to one.
@@ -37,17 +37,17 @@ pub(super) type Labels = Arc<[(String, String)]>;
 
 /// A series that is to be probed.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
+pub(in crate::app) struct Entry {
     /// What.
-    pub(super) series: Series,
+    pub(in crate::app) series: Series,
     /// How often.
-    pub(super) pace: Pace,
+    pub(in crate::app) pace: Pace,
     /// The user's words about its target.
     pub(super) labels: Labels,
     /// A share of lost or slow probes that is nobody's trouble.
     pub(super) floor: f64,
     /// What for.
-    pub(super) role: Role,
+    pub(in crate::app) role: Role,
 }
 
 impl Entry {
@@ -60,7 +60,7 @@ impl Entry {
     }
 
     /// What it is for.
-    pub(super) const fn purpose(&self) -> Purpose {
+    pub(in crate::app) const fn purpose(&self) -> Purpose {
         match self.role {
             Role::Backend { .. } => Purpose::Backend,
             Role::Path => Purpose::Path,
@@ -71,15 +71,15 @@ impl Entry {
 
 /// What to begin and what to end.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Changes {
+pub(in crate::app) struct Changes {
     /// In the order of the plan.
-    pub(super) admit: Vec<Entry>,
+    pub(in crate::app) admit: Vec<Entry>,
     /// In no order.
     pub(super) retire: Vec<Key>,
 }
 
 /// All series of a service.
-pub(super) struct Roster {
+pub(in crate::app) struct Roster {
     wanted: Wanted,
     /// By name: where it points.
     addresses: BTreeMap<Arc<str>, Vec<IpAddr>>,
@@ -96,7 +96,7 @@ struct Wanted {
 
 impl Roster {
     /// Nothing is probed yet.
-    pub(super) fn new(plan: &RunPlan) -> Self {
+    pub(in crate::app) fn new(plan: &RunPlan) -> Self {
         Self {
             wanted: Wanted::new(plan),
             addresses: BTreeMap::new(),
@@ -148,7 +148,7 @@ impl Roster {
     }
 
     /// What to begin and what to end, which from now on counts as done.
-    pub(super) fn settle(&mut self) -> Changes {
+    pub(in crate::app) fn settle(&mut self) -> Changes {
         let desired = self.desired();
         let keys: HashSet<Key> = desired.iter().map(Entry::key).collect();
         let mut changes = Changes::default();

@@ -19,7 +19,7 @@ use crate::stats::{ClosedWindow, WindowOptions, Windows};
 use crate::units::{Mono, SeriesId};
 
 /// Measures and judges all series of a service.
-pub(super) struct RunSink {
+pub(in crate::app) struct RunSink {
     windows: Windows,
     monitor: Monitor,
     outbox: Outbox<Job>,
@@ -40,11 +40,11 @@ pub(super) struct RunSink {
 }
 
 /// A series that is about to be admitted.
-pub(super) struct Expected {
+pub(in crate::app) struct Expected {
     /// What it is.
-    pub(super) entry: Entry,
+    pub(in crate::app) entry: Entry,
     /// Its past, if there is one.
-    pub(super) saved: Option<Saved>,
+    pub(in crate::app) saved: Option<Saved>,
 }
 
 /// A series that is admitted.
@@ -55,7 +55,13 @@ struct Member {
 
 impl RunSink {
     /// Of no series yet; `kept` is how long news of a series may come after its end.
-    pub(super) fn new(windows: Windows, monitor: Monitor, outbox: Outbox<Job>, each: bool, kept: Duration) -> Self {
+    pub(in crate::app) fn new(
+        windows: Windows,
+        monitor: Monitor,
+        outbox: Outbox<Job>,
+        each: bool,
+        kept: Duration,
+    ) -> Self {
         Self {
             windows,
             monitor,
@@ -72,7 +78,7 @@ impl RunSink {
     }
 
     /// Tells what will be admitted next, in the order in which it will be.
-    pub(super) fn expect(&mut self, series: Vec<Expected>) {
+    pub(in crate::app) fn expect(&mut self, series: Vec<Expected>) {
         self.expected = series.into();
     }
 
@@ -115,19 +121,24 @@ impl RunSink {
     }
 
     /// No more probes are sent from `now` on: windows that are open then do not become whole.
-    pub(super) fn stop(&mut self, now: Mono) {
+    pub(in crate::app) fn stop(&mut self, now: Mono) {
         let backends = self.ids.iter().filter(|(key, _)| key.purpose == Purpose::Backend);
         backends.for_each(|(_, id)| self.windows.remove(*id, now));
     }
 
     /// Ends all at `now`, when no more events come.
-    pub(super) fn close(&mut self, now: Mono) {
+    pub(in crate::app) fn close(&mut self, now: Mono) {
         self.monitor.handle_deadline(now);
         self.tell(now);
         self.windows.close(now);
         self.tell_windows(now);
         self.monitor.close(now);
         self.tell(now);
+    }
+
+    /// Who judges.
+    pub(in crate::app) const fn monitor(&self) -> &Monitor {
+        &self.monitor
     }
 
     fn past(&self, key: &Key, id: SeriesId) -> Option<(Series, Saved)> {

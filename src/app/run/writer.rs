@@ -23,7 +23,7 @@ use super::outbox::Dropped;
 use super::roster::Labels;
 use crate::app::printer::Shows;
 use crate::app::process::{screen, wall_of};
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::Clock;
 use crate::config::{RunOutput, RunView};
 use crate::diagnose::News;
 use crate::outcome::{Event, StampSource};
@@ -37,7 +37,7 @@ use crate::stats::ClosedWindow;
 use crate::units::{Mono, SeriesId};
 
 /// What can be written.
-pub(super) enum Job {
+pub(in crate::app) enum Job {
     /// A series of a target begins.
     Admitted(Arc<Known>),
     /// A series is probed no more.
@@ -62,7 +62,7 @@ pub(super) enum Job {
 
 /// What is known of a series that is probed.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(in crate::app) struct Known {
     pub(super) id: SeriesId,
     pub(super) series: Series,
     /// The user's group of its target.
@@ -74,7 +74,7 @@ pub(super) struct Known {
 }
 
 /// A window that is over, with what its series and this host do meanwhile.
-pub(super) struct WindowJob {
+pub(in crate::app) struct WindowJob {
     pub(super) closed: ClosedWindow,
     pub(super) completeness: Completeness,
     pub(super) host: HostTrouble,
@@ -84,15 +84,15 @@ pub(super) struct WindowJob {
 
 /// A sentence of the program about itself.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
-    pub(super) kind: NoticeKind,
-    pub(super) severity: Severity,
-    pub(super) message: String,
+pub(in crate::app) struct Said {
+    pub(in crate::app) kind: NoticeKind,
+    pub(in crate::app) severity: Severity,
+    pub(in crate::app) message: String,
 }
 
 /// What a look-up has changed.
 #[derive(Clone, Debug)]
-pub(super) struct Resolved {
+pub(in crate::app) struct Resolved {
     pub(super) severity: Severity,
     pub(super) message: String,
     /// The target whose name it is.
@@ -101,9 +101,16 @@ pub(super) struct Resolved {
     pub(super) addresses: Vec<std::net::IpAddr>,
 }
 
+/// The time, as the lines have it.
+pub(in crate::app) type AnyClock = Arc<dyn Clock + Send + Sync>;
+
+/// Is told what the monitor says, and tells people of it in place of the usual lines.
+pub(in crate::app) type Narrator = Box<dyn FnMut(&News) -> String + Send>;
+
 /// Writes what a service has to say.
-pub(super) struct Writer {
-    clock: SystemClock,
+pub(in crate::app) struct Writer {
+    clock: AnyClock,
+    narrator: Option<Narrator>,
     began: Mono,
     lines: JsonLines,
     text: RunText,
@@ -121,10 +128,10 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Opens what is to be written to.
-    pub(super) fn new(
+    pub(in crate::app) fn new(
         plan: &RunOutput,
         identity: RunIdentity,
-        clock: SystemClock,
+        clock: AnyClock,
         dropped: Arc<Dropped>,
     ) -> anyhow::Result<Self> {
         let stdout = match plan.view {
@@ -148,14 +155,21 @@ impl Writer {
             view: plan.view,
             stdout,
             log,
-            hlog: hlog.map(|destination| IntervalLog::new(destination, &clock)),
+            hlog: hlog.map(|destination| IntervalLog::new(destination, &*clock)),
             board: Board::default(),
             dropped,
             drops_told_at: began,
             stalls: Stalls::default(),
             frame_height: 0,
+            narrator: None,
             clock,
         })
+    }
+
+    /// Has somebody else tell people what the monitor says.
+    pub(in crate::app) fn narrated_by(mut self, narrator: Option<Narrator>) -> Self {
+        self.narrator = narrator;
+        self
     }
 
     /// Whether anybody reads NDJSON.
@@ -206,8 +220,15 @@ impl Writer {
         })
     }
 
-    /// Writes a line for people.
+    /// Writes a line for people, unless somebody else tells them.
     fn text(&mut self, line: &str) -> Result<(), OutputError> {
+        match self.narrator {
+            Some(_) => Ok(()),
+            None => self.words(line),
+        }
+    }
+
+    fn words(&mut self, line: &str) -> Result<(), OutputError> {
         let Some(stdout) = self.stdout.as_mut().filter(|_| self.view == RunView::Lines) else {
             return Ok(());
         };
@@ -227,7 +248,7 @@ impl Writer {
     }
 
     fn probe(&mut self, known: &Known, event: &Event) -> Result<(), OutputError> {
-        let at = wall_of(&self.clock, event.sent_at);
+        let at = wall_of(&*self.clock, event.sent_at);
         self.json(|json| json.probe(at, &known.series, event))
     }
 
@@ -244,7 +265,7 @@ impl Writer {
             group: known.group.as_deref(),
             labels: &known.labels,
             summary: &closed.summary,
-            start: wall_of(&self.clock, closed.start),
+            start: wall_of(&*self.clock, closed.start),
             length: closed.length,
             completeness: *completeness,
             host: *host,
@@ -252,7 +273,7 @@ impl Writer {
         if let Some(hlog) = &mut self.hlog {
             hlog.window(&report);
         }
-        let end = wall_of(&self.clock, closed.start.after(closed.length));
+        let end = wall_of(&*self.clock, closed.start.after(closed.length));
         self.json(|json| Some(json.window(end, &report)))
     }
 
@@ -350,7 +371,13 @@ impl Shows for Writer {
             Job::Gone(id) => self.board.remove(id),
             Job::Probe(known, event) => self.probe(&known, &event)?,
             Job::Window(known, window) => self.window(&known, &window)?,
-            Job::News(at, about, news) => self.news(at, about.as_deref(), *news)?,
+            Job::News(at, about, news) => {
+                if let Some(narrator) = &mut self.narrator {
+                    let words = narrator(&news);
+                    self.words(&words)?;
+                }
+                self.news(at, about.as_deref(), *news)?;
+            }
             Job::Said(said) => self.said(&said)?,
             Job::Resolved(resolved) => self.resolved(&resolved)?,
             Job::Draw => self.draw()?,
@@ -359,7 +386,7 @@ impl Shows for Writer {
                     log.reopen();
                 }
                 if let Some(hlog) = &mut self.hlog {
-                    hlog.reopen(&self.clock);
+                    hlog.reopen(&*self.clock);
                 }
             }
             Job::Finish(said) => {

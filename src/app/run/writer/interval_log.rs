@@ -1,7 +1,7 @@
 //! The file of histograms, which is begun anew after each rotation.
 
 use crate::app::run::destination::Destination;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::Clock;
 use crate::report::WindowReport;
 use crate::stats::IntervalLines;
 
@@ -13,7 +13,7 @@ pub(super) struct IntervalLog {
 
 impl IntervalLog {
     /// One that is open.
-    pub(super) fn new(destination: Destination, clock: &SystemClock) -> Self {
+    pub(super) fn new(destination: Destination, clock: &dyn Clock) -> Self {
         let lines = IntervalLines::default();
         let mut log = Self { destination, lines };
         log.begin(clock);
@@ -21,13 +21,13 @@ impl IntervalLog {
     }
 
     /// Opens it again, by its name.
-    pub(super) fn reopen(&mut self, clock: &SystemClock) {
+    pub(super) fn reopen(&mut self, clock: &dyn Clock) {
         self.destination.reopen();
         self.begin(clock);
     }
 
     /// Readers take a header in the middle of a file as well.
-    fn begin(&mut self, clock: &SystemClock) {
+    fn begin(&mut self, clock: &dyn Clock) {
         let header = IntervalLines::header(clock.read().wall);
         self.destination.write(header.as_bytes());
     }

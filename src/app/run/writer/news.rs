@@ -1,11 +1,11 @@
 //! What the monitor says, as lines.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Known, Writer};
 use crate::app::process::wall_of;
 use crate::app::trace::verdict;
-use crate::clock::Clock as _;
 use crate::detect::{Cause, SpikeEnd};
 use crate::diagnose::{Incident, News, SpikeNews, Stage, Stall};
 use crate::report::{Degradation, HostNoise, OutputError, TraceReport};
@@ -32,18 +32,18 @@ impl Writer {
 
     fn incident(&mut self, now: Mono, stage: Stage, incident: &Incident) -> Result<(), OutputError> {
         self.board.incident(stage, incident);
-        let at = wall_of(&self.clock, now);
-        let clock = self.clock.clone();
-        self.json(|json| Some(json.incident(at, stage, incident, |moment| wall_of(&clock, moment))))?;
+        let at = wall_of(&*self.clock, now);
+        let clock = Arc::clone(&self.clock);
+        self.json(|json| Some(json.incident(at, stage, incident, |moment| wall_of(&*clock, moment))))?;
         let line = self.text.incident(at, stage, incident);
         self.text(&line)
     }
 
     fn own_noise(&mut self, now: Mono, stall: &Stall) -> Result<(), OutputError> {
-        let at = wall_of(&self.clock, now);
+        let at = wall_of(&*self.clock, now);
         let noise = HostNoise {
-            from: wall_of(&self.clock, stall.from),
-            to: wall_of(&self.clock, stall.to),
+            from: wall_of(&*self.clock, stall.from),
+            to: wall_of(&*self.clock, stall.to),
             late: Some(stall.late_by),
             ..HostNoise::default()
         };
@@ -62,14 +62,14 @@ impl Writer {
         let Some((times, late)) = self.stalls.poll(now) else {
             return Ok(());
         };
-        let line = self.text.more_own_noise(wall_of(&self.clock, now), times, late);
+        let line = self.text.more_own_noise(wall_of(&*self.clock, now), times, late);
         self.text(&line)
     }
 
     /// Episodes of spikes are for machines: a person hears of them when they are more than that.
     fn spike(&mut self, known: &Known, spike: &SpikeNews, end: Option<&SpikeEnd>) -> Result<(), OutputError> {
         self.board.spike(known.id, spike.kind, end.is_none());
-        let at = wall_of(&self.clock, spike.at);
+        let at = wall_of(&*self.clock, spike.at);
         self.json(|json| {
             Some(match end {
                 None => json.spike_start(at, &known.series, spike.kind, spike.level),
@@ -79,7 +79,7 @@ impl Writer {
     }
 
     fn level_shift(&mut self, known: &Known, at: Mono, from: Rtt, to: Rtt) -> Result<(), OutputError> {
-        let at = wall_of(&self.clock, at);
+        let at = wall_of(&*self.clock, at);
         self.json(|json| Some(json.level_shift(at, &known.series, from, to)))?;
         let line = self.text.level_shift(at, &known.series, from, to);
         self.text(&line)
@@ -104,11 +104,11 @@ impl Writer {
         cause: Cause,
         until: Option<Mono>,
     ) -> Result<(), OutputError> {
-        let at = wall_of(&self.clock, until.unwrap_or(since));
+        let at = wall_of(&*self.clock, until.unwrap_or(since));
         let degradation = Degradation {
             cause,
-            since: wall_of(&self.clock, since),
-            until: until.map(|until| wall_of(&self.clock, until)),
+            since: wall_of(&*self.clock, since),
+            until: until.map(|until| wall_of(&*self.clock, until)),
             ratio: None,
         };
         self.json(|json| Some(json.degraded(at, &known.series, &degradation)))?;
@@ -118,14 +118,14 @@ impl Writer {
 
     fn jittery(&mut self, known: &Known, at: Mono, ratio: f64) -> Result<(), OutputError> {
         self.board.jittery(known.id);
-        let at = wall_of(&self.clock, at);
+        let at = wall_of(&*self.clock, at);
         self.json(|json| Some(json.jittery(at, &known.series, at, ratio)))?;
         let line = self.text.jittery(at, &known.series, ratio);
         self.text(&line)
     }
 
     fn path_changed(&mut self, known: &Known, change: &PathChange) -> Result<(), OutputError> {
-        let at = wall_of(&self.clock, change.at);
+        let at = wall_of(&*self.clock, change.at);
         self.json(|json| Some(json.path_change(at, &known.series, change)))?;
         let line = self.text.path_change(at, &known.series, change);
         self.text(&line)
@@ -136,7 +136,7 @@ impl Writer {
         if !self.writes_json() {
             return Ok(());
         }
-        let at = wall_of(&self.clock, at);
+        let at = wall_of(&*self.clock, at);
         let report = TraceReport {
             series: &known.series,
             path,
