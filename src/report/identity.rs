@@ -40,6 +40,13 @@ impl RunIdentity {
         &self.vantage
     }
 
+    /// The run speaks of another place from now on.
+    pub fn set_vantage(&mut self, vantage: &str) {
+        if *self.vantage != *vantage {
+            self.vantage = vantage.into();
+        }
+    }
+
     /// The run, a UUID.
     #[must_use]
     pub fn run_id(&self) -> &str {

@@ -11,6 +11,7 @@ mod lifecycle;
 mod number;
 mod own_noise;
 mod probe;
+mod series;
 mod spike;
 mod trace;
 mod window;
@@ -24,14 +25,15 @@ pub use self::own_noise::HostNoise;
 use self::own_noise::OwnNoiseBody;
 use self::probe::ProbeBody;
 pub use self::spike::Degradation;
+use self::series::SeriesBody;
 use self::spike::{DegradedBody, JitteryBody, LevelShiftBody, SpikeBody};
-use self::trace::{PathChangeBody, TraceBody};
+use self::trace::{PathBody, PathChangeBody, TraceBody};
 use self::window::WindowBody;
 use super::identity::RunIdentity;
 use super::trace::TraceReport;
 use super::window::WindowReport;
 use crate::detect::{Kind, Level, SpikeEnd};
-use crate::diagnose::{Incident, Stage};
+use crate::diagnose::{Incident, PathKnowledge, Role, Stage, Watched};
 use crate::outcome::Event;
 use crate::series::Series;
 use crate::sweep::PathChange;
@@ -87,6 +89,27 @@ impl JsonLines {
     /// The `path_change` line of the path of `series`, which took another course at `at`.
     pub fn path_change(&mut self, at: Wall, series: &Series, change: &PathChange) -> &[u8] {
         self.encode(at, &PathChangeBody::new(series, change))
+    }
+
+    /// The `path` line of what is known at `at` of the path of `series`; `wall` tells the time of day of the moments in it.
+    pub fn path(&mut self, at: Wall, series: &Series, known: &PathKnowledge, wall: impl Fn(Mono) -> Wall) -> &[u8] {
+        self.encode(at, &PathBody::new(series, known, wall))
+    }
+
+    /// The `series` line of a series that is probed since then, and until then once that is over.
+    pub fn series(
+        &mut self,
+        series: &Series,
+        role: &Role,
+        watched: &Watched,
+        (since, until): (Wall, Option<Wall>),
+    ) -> &[u8] {
+        self.encode(until.unwrap_or(since), &SeriesBody::new(series, role, watched, (since, until)))
+    }
+
+    /// All lines from now on are of this place.
+    pub fn set_vantage(&mut self, vantage: &str) {
+        self.identity.set_vantage(vantage);
     }
 
     /// The `spike_start` line of an episode of `series` whose first probe was sent at `at`.
