@@ -34,6 +34,7 @@ fn sections_of(command: &str) -> Option<&'static Sections> {
         "ping" => Some(&help::PING),
         "trace" => Some(&help::TRACE),
         "run" => Some(&help::RUN),
+        "correlate" => Some(&help::CORRELATE),
         "lab" => Some(&help::LAB),
         _ => None,
     }

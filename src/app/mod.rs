@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 mod complaints;
+mod correlate;
 pub mod exit;
 mod lab;
 mod man;
@@ -22,7 +23,9 @@ pub mod trace;
 mod usage;
 
 use crate::config::args::{Cli, Command};
-use crate::config::{ConfigAction, DEFAULTS_TEXT, LabPlan, PingPlan, RunPlan, SYSTEM_FILE, Surroundings, TracePlan};
+use crate::config::{
+    ConfigAction, CorrelatePlan, DEFAULTS_TEXT, LabPlan, PingPlan, RunPlan, SYSTEM_FILE, Surroundings, TracePlan,
+};
 use exit::Exit;
 
 /// Runs the program with the words of its command line, the first of which is its name.
@@ -38,6 +41,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
         Command::Ping(args) => ping::run(&PingPlan::new(*args, &Surroundings::of_this_process())?),
         Command::Trace(args) => trace::run(&TracePlan::new(&args, &Surroundings::of_this_process())?),
         Command::Run(args) => run::run(|| Ok(RunPlan::new(&args, &Surroundings::of_this_process())?)),
+        Command::Correlate(args) => correlate::run(&CorrelatePlan::new(args)?),
         Command::Config(args) => config(&args.action),
         Command::Lab(args) => lab::run(LabPlan::new(args, std::env::var_os("SHELL"))),
         Command::Completions(args) => completions(args.shell),

@@ -9,6 +9,7 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
+pub use super::correlate_args::CorrelateArgs;
 use super::plan::{EngineChoice, MAX_FLOWS};
 pub use super::run_args::{ConfigArgs, RunArgs};
 use super::source::SourceSpec;
@@ -72,6 +73,15 @@ pub enum Command {
     /// Figures of each target and protocol come once a window. Targets and settings come from a file, the command line, or both.
     /// SIGHUP has the file read again, SIGUSR1 the log opened anew; SIGTERM and Ctrl-C are a normal end.
     Run(Box<RunArgs>),
+    /// Judge what was recorded: the incidents of logs, from one host or several
+    ///
+    /// Reads the NDJSON of 'pathjitter run --each' and finds in it what the live run found: the same incidents with the same members, times and
+    /// verdicts, for the same judges see the same probes. Logs of several hosts are judged together: an incident that several of them saw is
+    /// one incident, which names them and the part of the network that they share.
+    ///
+    /// Where only windows were recorded, it names targets that were worse than usual at the same time, and no more. Lines that
+    /// make no sense are counted.
+    Correlate(CorrelateArgs),
     /// Check a configuration file, or print one with all settings
     Config(ConfigArgs),
     /// Run a command in a simulated network, with real sockets

@@ -6,6 +6,7 @@
 
 pub mod args;
 mod bytes;
+mod correlate_args;
 pub(crate) mod decimal;
 pub mod duration;
 pub mod help;
@@ -21,6 +22,7 @@ mod trace_args;
 mod trace_plan;
 mod traffic_class;
 
+pub use correlate_args::{CorrelateArgs, CorrelatePlan};
 pub use lab::{LabPlan, LabRun};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};
 pub use run_args::{CheckArgs, ConfigAction, ConfigArgs, RunArgs};

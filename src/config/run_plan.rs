@@ -17,6 +17,7 @@ use std::time::Duration;
 
 pub use self::error::RunError;
 use self::merge::Merge;
+pub(super) use self::merge::{DEFAULT_FALSE_ALARMS, DEFAULT_FLOOR, DEFAULT_SLOT, MAX_FALSE_ALARMS};
 use super::plan::{Family, Target};
 use super::run_args::RunArgs;
 use super::surroundings::{Stdout, Surroundings};

@@ -20,12 +20,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::incident::IncidentBody;
+pub use self::incident::Seen;
 pub use self::lifecycle::{Notice, NoticeKind, Resolve, Severity};
 pub use self::own_noise::HostNoise;
 use self::own_noise::OwnNoiseBody;
 use self::probe::ProbeBody;
-pub use self::spike::Degradation;
 use self::series::SeriesBody;
+pub use self::spike::Degradation;
 use self::spike::{DegradedBody, JitteryBody, LevelShiftBody, SpikeBody};
 use self::trace::{PathBody, PathChangeBody, TraceBody};
 use self::window::WindowBody;
@@ -104,7 +105,10 @@ impl JsonLines {
         watched: &Watched,
         (since, until): (Wall, Option<Wall>),
     ) -> &[u8] {
-        self.encode(until.unwrap_or(since), &SeriesBody::new(series, role, watched, (since, until)))
+        self.encode(
+            until.unwrap_or(since),
+            &SeriesBody::new(series, role, watched, (since, until)),
+        )
     }
 
     /// All lines from now on are of this place.
@@ -140,7 +144,24 @@ impl JsonLines {
     /// The `incident_open`, `incident_update` or `incident_close` line of what is known at `at`; `wall` tells the time of day of the
     /// moments in it.
     pub fn incident(&mut self, at: Wall, stage: Stage, incident: &Incident, wall: impl Fn(Mono) -> Wall) -> &[u8] {
-        let body = IncidentBody::new(self.identity.run_id(), stage, incident, wall);
+        let vantage = self.identity.vantage_shared();
+        let seen = Seen {
+            vantages: &[&vantage],
+            by_windows: false,
+        };
+        self.incident_seen(at, &seen, (stage, incident), wall)
+    }
+
+    /// The same, as others than this run have seen it.
+    pub fn incident_seen(
+        &mut self,
+        at: Wall,
+        seen: &Seen<'_>,
+        incident: (Stage, &Incident),
+        wall: impl Fn(Mono) -> Wall,
+    ) -> &[u8] {
+        let run_id = self.identity.run_id_shared();
+        let body = IncidentBody::new(&run_id, seen, incident, wall);
         self.encode(at, &body)
     }
 

@@ -15,6 +15,8 @@ use pathjitter::simnet::topology::Span;
 use pathjitter::sweep::{Budget, SweepOptions};
 use pathjitter::units::{Mono, ProbeSeq, Rtt, SeriesId};
 
+use super::log::Log;
+
 /// How a network is watched.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -48,6 +50,7 @@ pub(crate) struct Told {
 struct Watcher {
     monitor: Monitor,
     news: Vec<(Mono, News)>,
+    log: Option<Log>,
 }
 
 impl Watch {
@@ -59,24 +62,29 @@ impl Watch {
         watch
     }
 
+    /// The same, with all that the program writes of it. The vantage is called `name`.
+    pub(crate) fn run_recorded(topology: &Topology, seed: u64, plan: Plan, name: &str) -> (Self, Vec<u8>) {
+        let log = Some(Log::new(name, seed));
+        let mut watch = Self::begin_with(&delayed(topology, plan.warm_up), seed, plan, log);
+        watch.run_until(Mono::default().after(plan.lasts));
+        watch.end();
+        let log = watch.watcher.log.take().expect("it was recorded");
+        (watch, log.end(Mono::default().after(plan.lasts)))
+    }
+
     /// Begins to watch all backends that the file expects something of.
     pub(crate) fn begin(topology: &Topology, seed: u64, plan: Plan) -> Self {
-        let options = MonitorOptions {
-            coincidences: CoincidenceOptions {
-                false_alarms_per_30_days: 1.0,
-            },
-            troubles: TroubleOptions {
-                false_alarms_per_30_days: 1.0,
-                floor: 0.002,
-            },
-            sweep: Some(SWEEP),
-            slot: Duration::ZERO,
-        };
+        Self::begin_with(topology, seed, plan, None)
+    }
+
+    fn begin_with(topology: &Topology, seed: u64, plan: Plan, log: Option<Log>) -> Self {
+        let options = options();
         let mut watch = Self {
             world: World::new(topology, seed, world_options()),
             watcher: Watcher {
                 monitor: Monitor::new(options, seed),
                 news: Vec::new(),
+                log,
             },
         };
         // Another phase with each seed; no rhythm is a multiple of it.
@@ -158,6 +166,9 @@ impl Watch {
             timeout: pace.timeout,
             stamp: StampSource::Kernel,
         };
+        if let Some(log) = &mut self.watcher.log {
+            log.admitted(self.world.now(), id, series, &role, watched);
+        }
         self.watcher.monitor.admit(self.world.now(), id, series, role, watched);
         id
     }
@@ -166,6 +177,9 @@ impl Watch {
 impl Watcher {
     fn take_news(&mut self, now: Mono) {
         while let Some(news) = self.monitor.poll() {
+            if let Some(log) = &mut self.log {
+                log.news(now, &news);
+            }
             self.news.push((now, news));
         }
     }
@@ -173,6 +187,9 @@ impl Watcher {
 
 impl Driver for Watcher {
     fn event(&mut self, event: &Event, _truth: Option<Rtt>) {
+        if let Some(log) = &mut self.log {
+            log.event(event);
+        }
         self.monitor.handle_event(event);
     }
 
@@ -201,6 +218,21 @@ impl Launcher for Watcher {
 
     fn is_done(&self) -> bool {
         self.monitor.is_done()
+    }
+}
+
+/// How the program judges.
+pub(crate) fn options() -> MonitorOptions {
+    MonitorOptions {
+        coincidences: CoincidenceOptions {
+            false_alarms_per_30_days: 1.0,
+        },
+        troubles: TroubleOptions {
+            false_alarms_per_30_days: 1.0,
+            floor: 0.002,
+        },
+        sweep: Some(SWEEP),
+        slot: Duration::ZERO,
     }
 }
 
