@@ -81,6 +81,7 @@ fn short_help_reads_as_reviewed() {
     insta::assert_snapshot!("help", stdout(&pathjitter(&["--help"])));
     insta::assert_snapshot!("ping_help", stdout(&pathjitter(&["ping", "--help"])));
     insta::assert_snapshot!("trace_help", stdout(&pathjitter(&["trace", "--help"])));
+    insta::assert_snapshot!("correlate_help", stdout(&pathjitter(&["correlate", "--help"])));
     insta::assert_snapshot!("lab_help", stdout(&pathjitter(&["lab", "--help"])));
 }
 
@@ -89,6 +90,7 @@ fn long_help_reads_as_reviewed() {
     insta::assert_snapshot!("help_long", stdout(&pathjitter(&["help"])));
     insta::assert_snapshot!("ping_help_long", stdout(&pathjitter(&["help", "ping"])));
     insta::assert_snapshot!("trace_help_long", stdout(&pathjitter(&["help", "trace"])));
+    insta::assert_snapshot!("correlate_help_long", stdout(&pathjitter(&["help", "correlate"])));
     insta::assert_snapshot!("lab_help_long", stdout(&pathjitter(&["help", "lab"])));
 }
 

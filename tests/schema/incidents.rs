@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pathjitter::diagnose::{Incident, IncidentMember, Stage, Suspect, VerdictCode};
-use pathjitter::report::{JsonLines, RunIdentity, SCHEMA_TEXT};
+use pathjitter::report::{JsonLines, RunIdentity, SCHEMA_TEXT, Seen};
 use pathjitter::units::{Mono, TargetId, Wall};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -255,4 +255,17 @@ fn members_and_suspects_lack_no_field_and_have_no_other() {
         with.pointer_mut(pointer).unwrap()["surprise"] = json!(1);
         assert!(!SCHEMA.is_valid(&with), "{pointer} takes a field more");
     }
+}
+
+#[test]
+fn an_incident_names_those_who_saw_it_and_windows_know_no_onset() {
+    let own = checked(lines().incident(AT, Stage::Open, &incident(), wall));
+    assert_eq!(own["vantages"], json!([own["vantage"]]));
+    let seen = Seen {
+        vantages: &["lb1", "lb2"],
+        by_windows: true,
+    };
+    let line = checked(lines().incident_seen(AT, &seen, (Stage::Close, &incident()), wall));
+    assert_eq!(line["vantages"], json!(["lb1", "lb2"]));
+    assert_eq!(line["onset_skew_ms"], Value::Null);
 }
