@@ -64,6 +64,8 @@ pub(super) struct Player {
     now: Mono,
     timeout: Duration,
     control: Option<Control>,
+    /// The newest stalls of the host.
+    stalls: VecDeque<Stall>,
     /// Whether it recorded what it knew of paths: traces say the same, less exactly.
     has_paths: bool,
     /// A line far away in time.
@@ -124,6 +126,7 @@ impl Player {
             now: Mono::default(),
             timeout: USUAL_TIMEOUT,
             control: None,
+            stalls: VecDeque::new(),
             has_paths: false,
             far: None,
             past,
@@ -450,8 +453,9 @@ impl Player {
         }
     }
 
-    /// Judges all that is due before something happens at `at`.
+    /// Judges all that is due before something happens at `at`. Who sends has judged before; when, is recorded without the last digits.
     fn judge(&mut self, at: Mono, turn: Turn) {
+        let at = if turn == Turn::Send { at.after(CUT) } else { at };
         while let Some(control) = self.control.as_mut().filter(|control| control.next < at) {
             self.monitor.handle_control(control.next, false);
             control.next = control.next.after(control.interval);
@@ -459,6 +463,7 @@ impl Player {
         while let Some(due) = self.monitor.next_deadline() {
             // What is due for long is due now, and nothing twice at one moment.
             let due = if due > self.now { due } else { self.now.after(STEP) };
+            let due = self.awake_at(due);
             if due > at || (due == at && turn == Turn::Read) {
                 break;
             }
@@ -466,6 +471,12 @@ impl Player {
             self.now = due;
             self.listen();
         }
+    }
+
+    /// A host that stood still judged when it went on.
+    fn awake_at(&self, due: Mono) -> Mono {
+        let stall = self.stalls.iter().find(|stall| stall.from < due && due < stall.to);
+        stall.map_or(due, |stall| stall.to)
     }
 
     fn listen(&mut self) {
@@ -683,6 +694,12 @@ const WHOLE: Duration = Duration::from_mins(10);
 
 /// Moments that are due are this far apart at least.
 const STEP: Duration = Duration::from_micros(1);
+
+/// Timestamps have six digits.
+const CUT: Duration = Duration::from_nanos(999);
+
+/// More are not told of within the few seconds that lines wait.
+const STALLS_MAX: usize = 16;
 
 /// Probes under way at the paces of a service are fewer; of a flood some late answers are not known as such.
 const WAITING_MAX: usize = 64;

@@ -174,35 +174,23 @@ fn told_live(_at: Mono, news: &News) -> Option<String> {
     Some(words(*stage, &incident))
 }
 
-/// All that is said of an incident, its moments to the ms: send times are recorded to the us.
+/// What is said of an incident, its moments to the ms: send times are recorded to the us. How many probes had been sent when it was said
+/// depends on turns of the prober's loop, which are not recorded.
 fn words(stage: Stage, incident: &Incident) -> String {
     let ms = |at: Mono| at.as_nanos() / 1_000_000;
     let members: Vec<_> = incident
         .members
         .iter()
-        .map(|member| {
-            (
-                &*member.name,
-                member.address,
-                ms(member.first),
-                member.peak,
-                member.sent,
-                member.lost,
-            )
-        })
+        .map(|member| (&*member.name, member.address, ms(member.first), member.peak))
         .collect();
+    let suspect = incident.suspect.as_ref();
     format!(
-        "{stage:?} #{} {:?} {} to {} {members:?} healthy {:?} suspect {:?} ruled out {:?}: {}",
+        "{stage:?} #{} {:?} {} to {} {members:?} healthy {:?} suspect {:?}",
         incident.number,
         incident.verdict,
         ms(incident.began),
         ms(incident.last),
         incident.healthy,
-        incident
-            .suspect
-            .as_ref()
-            .map(|suspect| (suspect.address, suspect.ttl, suspect.from_ttl)),
-        incident.ruled_out,
-        incident.message,
+        suspect.map(|suspect| (suspect.address, suspect.ttl, suspect.from_ttl)),
     )
 }

@@ -67,9 +67,13 @@ impl Watch {
         let log = Some(Log::new(name, seed));
         let mut watch = Self::begin_with(&delayed(topology, plan.warm_up), seed, plan, log);
         watch.run_until(Mono::default().after(plan.lasts));
+        // The program waits for what is under way, so that every probe has a line.
+        watch.world.stop_sending();
+        let end = Mono::default().after(plan.lasts + Duration::from_secs(2));
+        watch.run_until(end);
         watch.end();
         let log = watch.watcher.log.take().expect("it was recorded");
-        (watch, log.end(Mono::default().after(plan.lasts)))
+        (watch, log.end(end))
     }
 
     /// Begins to watch all backends that the file expects something of.
