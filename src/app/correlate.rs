@@ -5,10 +5,11 @@
 
 mod input;
 
-use anyhow::Context as _;
-use jiff::tz::TimeZone;
 use std::fs::File;
 use std::io::IsTerminal as _;
+
+use anyhow::Context as _;
+use jiff::tz::TimeZone;
 
 use self::input::Inputs;
 use super::complaints::complain;
@@ -186,20 +187,20 @@ fn summary(incidents: u64, replay: &Replay, counts: &Counts) -> String {
         named.map(|(name, _)| &**name).collect()
     };
     let (probed, windowed) = (by(true), by(false));
-    let mut text = format!("{incidents} incidents in {} lines", counts.lines);
+    let mut parts = vec![format!("{incidents} incidents in {} lines", counts.lines)];
     if !probed.is_empty() {
-        let probes = counts.probes;
-        text += &format!(", judged by {probes} outcomes of probes from {}", probed.join(", "));
+        let outcomes = counts.probes;
+        parts.push(format!("{outcomes} outcomes of probes from {}", probed.join(", ")));
     }
     if counts.windows > 0 && !windowed.is_empty() {
         let (windows, lone) = (counts.windows, counts.lone_windows);
-        text += &format!(
-            "; {} recorded no probes: of {windows} windows, those that were worse than usual for several targets at once are named, \
+        parts.push(format!(
+            "{} recorded no probes: of {windows} windows, those that were worse than usual for several targets at once are named, \
              {lone} more were so for one alone; chance, onset and cause can't be told from windows",
             windowed.join(", ")
-        );
+        ));
     }
-    text
+    parts.join("; ")
 }
 
 /// What of the input was not used, in sentences.

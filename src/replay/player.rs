@@ -151,8 +151,12 @@ impl Player {
             Record::OwnNoise(noise) => {
                 let (from, to) = (self.mono(noise.from), self.mono(noise.to));
                 if let Some(late_by) = noise.late {
-                    self.queue
-                        .push(to, Turn::Read, Thing::Stall(Stall { from, to, late_by }));
+                    let stall = Stall { from, to, late_by };
+                    if self.stalls.len() == STALLS_MAX {
+                        self.stalls.pop_front();
+                    }
+                    self.stalls.push_back(stall);
+                    self.queue.push(to, Turn::Read, Thing::Stall(stall));
                 }
                 if noise.control {
                     self.queue.push(from, Turn::Read, Thing::ControlSpiked);
@@ -368,20 +372,19 @@ impl Player {
 
     fn learn(&mut self, at: Mono, whom: &Whom<'_>, mut known: PathKnowledge) -> Option<()> {
         known.hops.truncate(HOPS_MAX);
-        let number = match self.number(whom, &Role::Path) {
-            Some(number) => number,
-            None => {
-                let number = self.add(whom, Role::Path, USUAL_TIMEOUT)?;
-                self.series.get_mut(number)?.state = State::Watched;
-                let watched = Watched {
-                    interval: LONGEST,
-                    timeout: USUAL_TIMEOUT,
-                    stamp: StampSource::Kernel,
-                };
-                self.queue
-                    .push(at, Turn::Read, Thing::Admit(series_id(number), watched));
-                number
-            }
+        let number = if let Some(number) = self.number(whom, &Role::Path) {
+            number
+        } else {
+            let number = self.add(whom, Role::Path, USUAL_TIMEOUT)?;
+            self.series.get_mut(number)?.state = State::Watched;
+            let watched = Watched {
+                interval: LONGEST,
+                timeout: USUAL_TIMEOUT,
+                stamp: StampSource::Kernel,
+            };
+            self.queue
+                .push(at, Turn::Read, Thing::Admit(series_id(number), watched));
+            number
         };
         self.head = self.head.max(at);
         self.queue

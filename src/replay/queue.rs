@@ -37,14 +37,11 @@ impl<T> Default for Queue<T> {
 
 impl<T> Queue<T> {
     pub(super) fn push(&mut self, at: Mono, turn: Turn, thing: T) {
-        let place = match self.free.pop() {
-            Some(place) => place,
-            None => {
-                self.things.push(None);
-                // It holds a few seconds of a log and never 2^32 things.
-                u32::try_from(self.things.len() - 1).unwrap_or(u32::MAX)
-            }
-        };
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.things.push(None);
+            // It holds a few seconds of a log and never 2^32 things.
+            u32::try_from(self.things.len() - 1).unwrap_or(u32::MAX)
+        });
         if let Some(empty) = usize::try_from(place).ok().and_then(|at| self.things.get_mut(at)) {
             *empty = Some(thing);
         }

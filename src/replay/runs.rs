@@ -79,7 +79,7 @@ struct Vantage {
 #[derive(Debug)]
 struct Run {
     vantage: Arc<str>,
-    run_id: Box<str>,
+    id: Box<str>,
     number: u64,
     has_probes: bool,
     player: Player,
@@ -193,7 +193,7 @@ impl Replay {
 
     /// The run that a line belongs to; `None` where there is none that it could matter to.
     fn run_of(&mut self, line: &Line<'_>) -> Option<usize> {
-        let is_of = |run: &Run| *run.run_id == *line.run_id && *run.vantage == *line.vantage;
+        let is_of = |run: &Run| *run.id == *line.run_id && *run.vantage == *line.vantage;
         if self.runs.get(self.latest).is_some_and(is_of) {
             return Some(self.latest);
         }
@@ -222,7 +222,9 @@ impl Replay {
         }
         if self.runs.len() >= RUNS_MAX {
             let oldest = (0..self.runs.len()).min_by_key(|at| self.runs.get(*at).map(|run| run.player.head()));
-            oldest.into_iter().for_each(|at| self.end_run(at, None));
+            if let Some(at) = oldest {
+                self.end_run(at, None);
+            }
         }
         let name: Arc<str> = Arc::from(&*line.vantage);
         let vantage = self.vantages.entry(Arc::clone(&name)).or_default();
@@ -234,7 +236,7 @@ impl Replay {
         self.runs.push(Run {
             has_probes: false,
             vantage: name,
-            run_id: line.run_id.as_ref().into(),
+            id: line.run_id.as_ref().into(),
             number: self.numbered,
             player: Player::new(self.options, line.at, past),
         });

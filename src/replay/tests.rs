@@ -137,7 +137,9 @@ proptest! {
     #[test]
     fn no_bytes_are_a_panic(lines in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..20)) {
         let mut replay = Replay::new(options());
-        lines.iter().for_each(|line| replay.take(line));
+        for line in &lines {
+            replay.take(line);
+        }
         replay.close();
     }
 

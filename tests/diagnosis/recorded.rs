@@ -131,7 +131,9 @@ fn a_vantage_alone_is_told_as_it_told() {
 fn joined(mut all: Vec<Told>, is_one_of_many: bool) -> Vec<Joined> {
     all.sort_by_key(|told| told.at);
     let mut joiner = Joiner::new(Duration::from_millis(50), is_one_of_many);
-    all.into_iter().for_each(|told| joiner.take(told));
+    for told in all {
+        joiner.take(told);
+    }
     joiner.close();
     std::iter::from_fn(|| joiner.poll()).collect()
 }
