@@ -78,7 +78,7 @@ fn an_incident_line_has_the_fields_of_the_contract_and_no_others() {
     for (object, contract) in [
         (
             &line,
-            "timestamp schema event vantage run_id seq incident_id verdict targets healthy group began last duration_s members \
+            "timestamp schema event vantage run_id seq incident_id vantages verdict targets healthy group began last duration_s members \
              chance onset_skew_ms suspect ruled_out message",
         ),
         (&line["members"][0], "target address first peak_us sent lost"),
@@ -214,7 +214,9 @@ fn what_an_incident_can_not_be_is_refused() {
         ("/targets", json!("app01")),
         ("/targets", json!([{"name": "app01"}])),
         ("/chance", json!(1.1)),
-        ("/onset_skew_ms", Value::Null),
+        ("/onset_skew_ms", json!(-1.0)),
+        ("/vantages", json!([])),
+        ("/vantages", json!("lb1")),
         ("/duration_s", json!(-1.0)),
         ("/began", Value::Null),
         ("/members/0/address", Value::Null),
