@@ -89,7 +89,12 @@ fn log(seconds: u64) -> Vec<u8> {
                 stamp: StampSource::Kernel,
             };
             let role = Role::Backend { group: None };
-            log.extend_from_slice(lines.series(&series, &role, &watched, (wall(Mono::default()), None)));
+            log.extend_from_slice(lines.series(
+                &series,
+                &role,
+                &watched,
+                (wall(Mono::default()), Mono::default(), None),
+            ));
             all.push((series, watched.interval, 0));
         }
     }

@@ -123,6 +123,7 @@ pub(super) struct SeriesLine<'a> {
     interval_s: f64,
     timeout_s: f64,
     pub(super) stamp: &'a str,
+    since_clock_s: Option<f64>,
     until: Option<&'a str>,
 }
 
@@ -262,6 +263,12 @@ impl SeriesLine<'_> {
         Some((of(self.interval_s)?, of(self.timeout_s)?))
     }
 
+    /// When it began by the monotonic clock of the run; `None` where that is not known, or longer ago than any run is old.
+    pub(super) fn clock(&self) -> Option<Duration> {
+        let clock = Duration::try_from_secs_f64(self.since_clock_s?).ok()?;
+        (clock <= OLDEST && !self.is_over()).then_some(clock)
+    }
+
     /// Whether it is probed no more.
     pub(super) const fn is_over(&self) -> bool {
         self.until.is_some()
@@ -333,6 +340,9 @@ const PREFIX: usize = 96;
 
 /// Nothing that is measured takes longer.
 const LONGEST: Duration = Duration::from_hours(1);
+
+/// Ten years.
+const OLDEST: Duration = Duration::from_hours(24 * 3_653);
 
 /// As the live judgement has it.
 const CONFIDENT: f64 = 0.6;

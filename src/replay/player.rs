@@ -111,10 +111,10 @@ enum Thing {
 }
 
 impl Player {
-    /// A run whose first line is of that moment; `past` is what an earlier run knew of its series.
-    pub(super) fn new(options: MonitorOptions, first: Wall, past: HashMap<Series, Saved>) -> Self {
-        let origin = first.as_nanos().saturating_sub(nanos(BEFORE));
-        let origin = Wall::from_nanos(origin - origin % nanos(WHOLE));
+    /// A run with this first line; `past` is what an earlier run knew of its series.
+    pub(super) fn new(options: MonitorOptions, line: &Line<'_>, past: HashMap<Series, Saved>) -> Self {
+        let first = line.at;
+        let origin = origin_of(line);
         let mut player = Self {
             monitor: Monitor::new(options, 0),
             origin,
@@ -515,6 +515,24 @@ impl Player {
     const fn wall(&self, at: Mono) -> Wall {
         Wall::from_nanos(self.origin.as_nanos().saturating_add(at.as_nanos()))
     }
+}
+
+/// When the clock of a run began: cells of time are those of the live run then. Where that is not known, some time before, at a whole part of the day.
+fn origin_of(line: &Line<'_>) -> Wall {
+    let clock = match &line.record {
+        Record::Series(series) => series.clock(),
+        _ => None,
+    };
+    let at = line.at.as_nanos();
+    // Timestamps have six digits.
+    let known = clock.and_then(|clock| at.checked_sub(crate::units::nanos(clock)));
+    Wall::from_nanos(known.map_or_else(
+        || {
+            let before = at.saturating_sub(nanos(BEFORE));
+            before - before % nanos(WHOLE)
+        },
+        |origin| origin.div_ceil(1_000) * 1_000,
+    ))
 }
 
 /// Which series a line is about.

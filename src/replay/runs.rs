@@ -238,7 +238,7 @@ impl Replay {
             vantage: name,
             id: line.run_id.as_ref().into(),
             number: self.numbered,
-            player: Player::new(self.options, line.at, past),
+            player: Player::new(self.options, line, past),
         });
         self.latest = self.runs.len() - 1;
     }

@@ -97,17 +97,17 @@ impl JsonLines {
         self.encode(at, &PathBody::new(series, known, wall))
     }
 
-    /// The `series` line of a series that is probed since then, and until then once that is over.
+    /// The `series` line of a series that is probed since then (by both clocks), and until then once that is over.
     pub fn series(
         &mut self,
         series: &Series,
         role: &Role,
         watched: &Watched,
-        (since, until): (Wall, Option<Wall>),
+        (since, clock, until): (Wall, Mono, Option<Wall>),
     ) -> &[u8] {
         self.encode(
             until.unwrap_or(since),
-            &SeriesBody::new(series, role, watched, (since, until)),
+            &SeriesBody::new(series, role, watched, (since, clock, until)),
         )
     }
 

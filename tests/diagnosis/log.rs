@@ -30,7 +30,7 @@ impl Log {
     pub(crate) fn admitted(&mut self, now: Mono, id: SeriesId, series: &Series, role: &Role, watched: Watched) {
         self.series.insert(id, (series.clone(), role.clone()));
         self.bytes
-            .extend_from_slice(self.lines.series(series, role, &watched, (wall(now), None)));
+            .extend_from_slice(self.lines.series(series, role, &watched, (wall(now), now, None)));
     }
 
     pub(crate) fn event(&mut self, event: &Event) {

@@ -16,12 +16,15 @@ const WATCHED: Watched = Watched {
     stamp: StampSource::Kernel,
 };
 
+const CLOCK: Mono = Mono::from_nanos(1_500_000_000);
+
 #[test]
 fn a_series_line_says_how_often_and_what_for() {
     let group = Some("web".into());
-    let line = checked(lines().series(&tcp_series(), &Role::Backend { group }, &WATCHED, (AT, None)));
+    let line = checked(lines().series(&tcp_series(), &Role::Backend { group }, &WATCHED, (AT, CLOCK, None)));
     assert_eq!((&line["role"], &line["group"]), (&json!("backend"), &json!("web")));
     assert_eq!((&line["interval_s"], &line["timeout_s"]), (&json!(0.2), &json!(1.0)));
+    assert_eq!(line["since_clock_s"], 1.5);
     assert_eq!((&line["since"], &line["until"]), (&line["timestamp"], &Value::Null));
     let end = Wall::from_nanos(AT.as_nanos() + 5_000_000_000);
     for (role, word) in [
@@ -29,7 +32,7 @@ fn a_series_line_says_how_often_and_what_for() {
         (Role::Loopback, "loopback"),
         (Role::Gateway, "gateway"),
     ] {
-        let line = checked(lines().series(&icmp_series(), &role, &WATCHED, (AT, Some(end))));
+        let line = checked(lines().series(&icmp_series(), &role, &WATCHED, (AT, CLOCK, Some(end))));
         assert_eq!(line["role"], word);
         assert_eq!(line["until"], line["timestamp"], "it speaks of its end");
     }

@@ -251,7 +251,7 @@ impl Writer {
     fn series(&mut self, known: &Known, until: Option<Mono>) -> Result<(), OutputError> {
         let since = wall_of(&self.clock, known.since);
         let until = until.map(|until| wall_of(&self.clock, until));
-        self.json(|json| Some(json.series(&known.series, &known.role, &known.watched, (since, until))))
+        self.json(|json| Some(json.series(&known.series, &known.role, &known.watched, (since, known.since, until))))
     }
 
     fn probe(&mut self, known: &Known, event: &Event) -> Result<(), OutputError> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Body, SeriesFields, number, timestamp};
 use crate::diagnose::{Role, Watched};
 use crate::series::Series;
-use crate::units::Wall;
+use crate::units::{Mono, Wall};
 
 #[derive(Serialize)]
 pub(super) struct SeriesBody<'a> {
@@ -20,6 +20,7 @@ pub(super) struct SeriesBody<'a> {
     timeout_s: f64,
     stamp: &'static str,
     since: String,
+    since_clock_s: f64,
     until: Option<String>,
 }
 
@@ -34,7 +35,7 @@ impl<'a> SeriesBody<'a> {
         series: &'a Series,
         role: &'a Role,
         watched: &Watched,
-        (since, until): (Wall, Option<Wall>),
+        (since, clock, until): (Wall, Mono, Option<Wall>),
     ) -> Self {
         let group = match role {
             Role::Backend { group } => group.as_deref(),
@@ -48,6 +49,7 @@ impl<'a> SeriesBody<'a> {
             timeout_s: number::seconds(watched.timeout),
             stamp: watched.stamp.as_str(),
             since: timestamp(since),
+            since_clock_s: number::seconds(clock.since(Mono::default())),
             until: until.map(timestamp),
         }
     }
