@@ -186,12 +186,13 @@ fn words(stage: Stage, incident: &Incident) -> String {
         .map(|member| (&*member.name, member.address, ms(member.first), member.peak))
         .collect();
     let suspect = incident.suspect.as_ref();
+    // The last stall of a host that stalls up to the end is recorded when it is over, which it then is not.
+    let last = (incident.verdict != VerdictCode::ProberHost).then(|| ms(incident.last));
     format!(
-        "{stage:?} #{} {:?} {} to {} {members:?} healthy {:?} suspect {:?}",
+        "{stage:?} #{} {:?} {} to {last:?} {members:?} healthy {:?} suspect {:?}",
         incident.number,
         incident.verdict,
         ms(incident.began),
-        ms(incident.last),
         incident.healthy,
         suspect.map(|suspect| (suspect.address, suspect.ttl, suspect.from_ttl)),
     )
