@@ -100,6 +100,8 @@ pub mod diagnose;
 
 pub mod lab;
 
+pub mod replay;
+
 pub mod report;
 
 pub mod app;

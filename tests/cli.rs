@@ -85,6 +85,7 @@ fn short_help_reads_as_reviewed() {
     insta::assert_snapshot!("config_help", stdout(&pathjitter(&["config", "--help"])));
     insta::assert_snapshot!("config_check_help", stdout(&pathjitter(&["config", "check", "--help"])));
     insta::assert_snapshot!("demo_help", stdout(&pathjitter(&["demo", "--help"])));
+    insta::assert_snapshot!("correlate_help", stdout(&pathjitter(&["correlate", "--help"])));
     insta::assert_snapshot!("lab_help", stdout(&pathjitter(&["lab", "--help"])));
 }
 
@@ -95,6 +96,7 @@ fn long_help_reads_as_reviewed() {
     insta::assert_snapshot!("trace_help_long", stdout(&pathjitter(&["help", "trace"])));
     insta::assert_snapshot!("run_help_long", stdout(&pathjitter(&["help", "run"])));
     insta::assert_snapshot!("demo_help_long", stdout(&pathjitter(&["help", "demo"])));
+    insta::assert_snapshot!("correlate_help_long", stdout(&pathjitter(&["help", "correlate"])));
     insta::assert_snapshot!("lab_help_long", stdout(&pathjitter(&["help", "lab"])));
 }
 

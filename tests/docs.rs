@@ -52,7 +52,7 @@ fn all_properties(definition: &Value) -> BTreeSet<String> {
 }
 
 /// Where `docs/events.md` speaks of which definition of the schema, and of which parts of it.
-const SECTIONS: [(&str, &str, &[&str]); 12] = [
+const SECTIONS: [(&str, &str, &[&str]); 14] = [
     ("\n## Incidents", "incident", &["member", "suspect"]),
     ("\n## Spikes", "spike", &[]),
     ("\n## Level shifts", "level_shift", &[]),
@@ -65,6 +65,8 @@ const SECTIONS: [(&str, &str, &[&str]); 12] = [
     ("\n## Probe", "probe", &[]),
     ("\n## Trace", "trace", &["hop", "segment"]),
     ("\n## Path changes", "path_change", &[]),
+    ("\n## Series", "series", &[]),
+    ("\n## Paths", "path", &[]),
 ];
 
 /// What stands between the headings of `section` and of the next one of its level.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules at the crate's root and what each may use of the others, in the order of the data flow. A module may always
 /// use itself; `*` is everything.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     // The vocabulary.
     ("units", &[]),
     ("outcome", &["units"]),
@@ -46,6 +46,20 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "detect",
             "correlate",
             "localize",
+        ],
+    ),
+    (
+        "replay",
+        &[
+            "units",
+            "outcome",
+            "series",
+            "stats",
+            "sweep",
+            "detect",
+            "correlate",
+            "localize",
+            "diagnose",
         ],
     ),
     // The simulated network, with the engine or with real sockets on the other side.

@@ -35,6 +35,7 @@ fn sections_of(command: &str) -> Option<&'static Sections> {
         "trace" => Some(&help::TRACE),
         "run" => Some(&help::RUN),
         "demo" => Some(&help::DEMO),
+        "correlate" => Some(&help::CORRELATE),
         "lab" => Some(&help::LAB),
         _ => None,
     }

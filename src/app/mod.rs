@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 mod complaints;
+mod correlate;
 mod demo;
 pub mod exit;
 mod lab;
@@ -24,7 +25,8 @@ mod usage;
 
 use crate::config::args::{Cli, Command};
 use crate::config::{
-    ConfigAction, DEFAULTS_TEXT, DemoPlan, LabPlan, PingPlan, RunPlan, SYSTEM_FILE, Surroundings, TracePlan,
+    ConfigAction, CorrelatePlan, DEFAULTS_TEXT, DemoPlan, LabPlan, PingPlan, RunPlan, SYSTEM_FILE, Surroundings,
+    TracePlan,
 };
 use exit::Exit;
 
@@ -42,6 +44,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
         Command::Trace(args) => trace::run(&TracePlan::new(&args, &Surroundings::of_this_process())?),
         Command::Run(args) => run::run(|| Ok(RunPlan::new(&args, &Surroundings::of_this_process())?)),
         Command::Demo(args) => demo::run(&DemoPlan::new(args)),
+        Command::Correlate(args) => correlate::run(&CorrelatePlan::new(args)?),
         Command::Config(args) => config(&args.action),
         Command::Lab(args) => lab::run(LabPlan::new(args, std::env::var_os("SHELL"))),
         Command::Completions(args) => completions(args.shell),

@@ -9,6 +9,7 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
+pub use super::correlate_args::CorrelateArgs;
 use super::plan::{EngineChoice, MAX_FLOWS};
 pub use super::run_args::{ConfigArgs, RunArgs};
 use super::source::SourceSpec;
@@ -81,6 +82,15 @@ pub enum Command {
     /// No packet reaches a real network. Where namespaces or TUN devices are not permitted, the same story is watched in virtual
     /// time, which takes a moment. No privilege is needed for that.
     Demo(DemoArgs),
+    /// Judge what was recorded: the incidents of logs, from one host or several
+    ///
+    /// Reads the NDJSON of 'pathjitter run --each' and finds in it what the live run found: the same incidents with the same members, times and
+    /// verdicts, for the same judges see the same probes. Logs of several hosts are judged together: an incident that several of them saw is
+    /// one incident, which names them and the part of the network that they share.
+    ///
+    /// Where only windows were recorded, it names targets that were worse than usual at the same time, and no more. Lines that
+    /// make no sense are counted.
+    Correlate(CorrelateArgs),
     /// Check a configuration file, or print one with all settings
     Config(ConfigArgs),
     /// Run a command in a simulated network, with real sockets

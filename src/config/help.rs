@@ -158,6 +158,39 @@ pub const DEMO: Sections = Sections {
     environment: &[NO_COLOR],
 };
 
+/// Of `pathjitter correlate`.
+pub const CORRELATE: Sections = Sections {
+    examples: &[
+        ("pathjitter correlate lb1.ndjson", "the incidents in a log"),
+        (
+            "pathjitter correlate lb1.ndjson lb2.ndjson",
+            "of two hosts: what both saw is one incident",
+        ),
+        (
+            "zcat lb1.ndjson.*.gz | pathjitter correlate --json",
+            "for programs: NDJSON in, NDJSON out",
+        ),
+        (
+            "tail -n +1 -F lb1.ndjson | pathjitter correlate --follow",
+            "beside a service that writes",
+        ),
+    ],
+    exit_status: &[
+        ("0", "All input was read, whatever was found in it."),
+        (
+            "2",
+            "Wrong usage, a file that can't be read, or input of which not one line is of pathjitter.",
+        ),
+    ],
+    environment: &[
+        (
+            "PATHJITTER_JSON",
+            "Turns --json on, with any value but 0, no, off and false.",
+        ),
+        NO_COLOR,
+    ],
+};
+
 /// Of `pathjitter lab`.
 pub const LAB: Sections = Sections {
     examples: &[

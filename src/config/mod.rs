@@ -6,6 +6,7 @@
 
 pub mod args;
 mod bytes;
+mod correlate_args;
 pub(crate) mod decimal;
 mod demo;
 pub mod duration;
@@ -22,6 +23,7 @@ mod trace_args;
 mod trace_plan;
 mod traffic_class;
 
+pub use correlate_args::{CorrelateArgs, CorrelatePlan};
 pub use demo::{DemoPlan, DemoWatch};
 pub use lab::{LabPlan, LabRun};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};

@@ -177,6 +177,6 @@ pub struct PrintArgs {
     help: HelpFlag,
 }
 
-const DIAGNOSIS: &str = "Diagnosis";
+pub(super) const DIAGNOSIS: &str = "Diagnosis";
 
 const ENGINE_HELP: &str = "How to send: auto, raw (root or CAP_NET_RAW), or unprivileged [default: auto]";

@@ -19,7 +19,9 @@ use std::time::Duration;
 
 pub use self::error::RunError;
 use self::file::ConfigFile;
+pub(super) use self::limits::{false_alarms, floor};
 use self::merge::Merge;
+pub(super) use self::merge::{DEFAULT_FALSE_ALARMS, DEFAULT_SLOT, checked};
 use super::plan::{Family, Target};
 use super::run_args::RunArgs;
 use super::surroundings::{Stdout, Surroundings};

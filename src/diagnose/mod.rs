@@ -16,6 +16,6 @@ mod verdict;
 pub use self::evidence::{Evidence, Member, OwnEvidence, PathEvidence, StreamEvidence};
 pub use self::history::History;
 pub use self::incident::{Incident, IncidentMember, Stage, Suspect, VerdictCode};
-pub use self::monitor::{Monitor, MonitorOptions, News, Role, SpikeNews, Watched};
+pub use self::monitor::{Monitor, MonitorOptions, News, PathKnowledge, Role, SpikeNews, Watched};
 pub use self::own_noise::{OwnNoise, Stall};
 pub use self::verdict::{Verdict, decide};

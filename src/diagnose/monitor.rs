@@ -29,11 +29,13 @@ use std::time::Duration;
 use self::case::Judge;
 use self::cases::Cases;
 use self::table::{Part, Table};
+pub use self::tracing::PathKnowledge;
 use self::tracing::Tracing;
 use super::{History, Incident, OwnNoise, Stage, Stall};
 use crate::correlate::{Change, CoincidenceOptions, Coincidences, Stream, TroubleOptions, Troubles};
 use crate::detect::{Cause, Detector, Kind, Level, Saved, SpikeEnd, Watch};
 use crate::engine::{Launch, Launcher};
+use crate::localize::Unit;
 use crate::outcome::{Event, StampSource};
 use crate::series::Series;
 use crate::sweep::{PathChange, PathReport, SweepOptions};
@@ -137,8 +139,24 @@ pub enum News {
         /// What is known.
         report: Box<PathReport>,
     },
+    /// What is known of a path by now, where that is new.
+    Path {
+        /// Which path.
+        series: SeriesId,
+        /// When it came to be known.
+        at: Mono,
+        /// What is known.
+        known: Box<PathKnowledge>,
+    },
     /// This host disturbed its own measurement.
     OwnNoise(Stall),
+    /// The loopback control of this host spiked.
+    ControlSpiked {
+        /// When the probe was sent.
+        at: Mono,
+        /// How long it took; `None` where it was not answered.
+        rtt: Option<Rtt>,
+    },
 }
 
 /// An episode of spikes.
@@ -271,6 +289,29 @@ impl Monitor {
         }
     }
 
+    /// Takes what another run knew of the path of a series, when nobody traces it here: a recorded [`News::Path`].
+    pub fn handle_path(&mut self, id: SeriesId, known: PathKnowledge, now: Mono) {
+        if let Some(target) = self.tracing.take_over(id, known) {
+            self.judge_soon(target, now);
+        }
+    }
+
+    /// Takes a stall of the host that was recorded: a [`News::OwnNoise`] of another run.
+    pub fn handle_stall(&mut self, stall: Stall) {
+        self.own.handle_stall(stall);
+    }
+
+    /// Takes a probe of the loopback control that was recorded, and whether it spiked.
+    pub fn handle_control(&mut self, at: Mono, spiked: bool) {
+        self.own.handle_control(at, spiked);
+    }
+
+    /// What was counted of each backend, over its path, during an open incident or one that was just closed; empty before it is judged.
+    #[must_use]
+    pub fn units(&self, number: u64) -> Vec<Unit> {
+        self.units_of(number)
+    }
+
     /// When [`handle_deadline`](Self::handle_deadline) has something to do.
     pub fn next_deadline(&mut self) -> Option<Mono> {
         let judges = [
@@ -301,6 +342,7 @@ impl Monitor {
         }
         self.take_traces(now);
         self.look_after_cases(now);
+        self.tell_paths(now);
     }
 
     /// Ends all: open episodes and incidents are closed.
@@ -337,6 +379,7 @@ impl Monitor {
     fn take_findings(&mut self) {
         while let Some(finding) = self.detector.poll() {
             self.own.handle_finding(&finding);
+            self.tell_control(&finding);
             if let Some(Part::Probes(_)) = self.table.part(finding.series) {
                 let level = self.detector.level(finding.series);
                 self.coincidences.handle_finding(&finding, level);

@@ -22,7 +22,7 @@ use super::OwnEvidence;
 use super::history::Cells;
 use crate::detect::{Finding, Found, Symptom};
 use crate::outcome::{Answer, Answered, Event, Fate, SendError, StampLoss, StampSource, Unjudged, What};
-use crate::units::{Mono, SeriesId};
+use crate::units::{Mono, ProbeSeq, Rtt, SeriesId};
 
 /// A moment at which this host was not itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct OwnNoise {
 struct Control {
     series: SeriesId,
     cells: Cells,
+    /// The newest RTTs, for findings come without.
+    answers: VecDeque<(ProbeSeq, Rtt)>,
 }
 
 impl OwnNoise {
@@ -117,6 +119,38 @@ impl OwnNoise {
         }
     }
 
+    /// Takes a stall that was recorded by another run.
+    pub fn handle_stall(&mut self, stall: Stall) {
+        self.finish(stall.from);
+        self.stall(stall.from, stall.to, stall.late_by);
+    }
+
+    /// Takes a probe of the loopback that was recorded by another run, and whether it spiked.
+    pub fn handle_control(&mut self, at: Mono, spiked: bool) {
+        if let Some(control) = &mut self.loopback {
+            control.cells.count(at, |cell| {
+                cell.sent = cell.sent.saturating_add(1);
+                cell.slow = cell.slow.saturating_add(u16::from(spiked));
+            });
+        }
+    }
+
+    /// Whether this series probes the loopback.
+    #[must_use]
+    pub fn is_loopback(&self, series: SeriesId) -> bool {
+        self.loopback.as_ref().is_some_and(|control| control.series == series)
+    }
+
+    /// The RTT of a probe of the loopback, if it was answered lately.
+    #[must_use]
+    pub fn loopback_rtt(&self, seq: ProbeSeq) -> Option<Rtt> {
+        let answers = &self.loopback.as_ref()?.answers;
+        answers
+            .iter()
+            .find(|(answered, _)| *answered == seq)
+            .map(|(_, rtt)| *rtt)
+    }
+
     /// Stalls that are over at `now`, since the last call: probes of then are not to be judged.
     pub fn take_stalls(&mut self, now: Mono) -> Vec<Stall> {
         self.finish(now);
@@ -162,6 +196,9 @@ impl OwnNoise {
     }
 
     fn handle_answer(&mut self, event: &Event, answered: &Answered) {
+        for control in self.controls_mut() {
+            control.keep_answer(event, answered.timing.rtt);
+        }
         if answered.stamp_loss == Some(StampLoss::ClockStep) {
             self.fault(event.sent_at);
         }
@@ -236,6 +273,7 @@ impl Control {
         Self {
             series,
             cells: Cells::default(),
+            answers: VecDeque::new(),
         }
     }
 
@@ -243,6 +281,15 @@ impl Control {
         if event.series == self.series {
             self.cells
                 .count(event.sent_at, |cell| cell.sent = cell.sent.saturating_add(1));
+        }
+    }
+
+    fn keep_answer(&mut self, event: &Event, rtt: Rtt) {
+        if event.series == self.series {
+            if self.answers.len() == ANSWERS_MAX {
+                self.answers.pop_front();
+            }
+            self.answers.push_back((event.seq, rtt));
         }
     }
 
@@ -288,6 +335,9 @@ const TROUBLE_WITHIN: Duration = Duration::from_mins(1);
 
 /// More than ten minutes of trouble need.
 const STALLS_MAX: usize = 256;
+
+/// What is found of a probe is found within two timeouts, which are ten probes at the usual pace.
+const ANSWERS_MAX: usize = 32;
 
 /// Beyond this it does not matter how many.
 const FAULTS_MAX: usize = 256;

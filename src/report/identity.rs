@@ -40,6 +40,23 @@ impl RunIdentity {
         &self.vantage
     }
 
+    /// The same, to be kept.
+    pub(super) fn vantage_shared(&self) -> Arc<str> {
+        Arc::clone(&self.vantage)
+    }
+
+    /// The run, to be kept.
+    pub(super) fn run_id_shared(&self) -> Arc<str> {
+        Arc::clone(&self.run_id)
+    }
+
+    /// The run speaks of another place from now on.
+    pub fn set_vantage(&mut self, vantage: &str) {
+        if *self.vantage != *vantage {
+            self.vantage = vantage.into();
+        }
+    }
+
     /// The run, a UUID.
     #[must_use]
     pub fn run_id(&self) -> &str {

@@ -11,6 +11,7 @@ mod lifecycle;
 mod number;
 mod own_noise;
 mod probe;
+mod series;
 mod spike;
 mod trace;
 mod window;
@@ -19,19 +20,21 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::incident::IncidentBody;
+pub use self::incident::Seen;
 pub use self::lifecycle::{Notice, NoticeKind, Resolve, Severity};
 pub use self::own_noise::HostNoise;
 use self::own_noise::OwnNoiseBody;
 use self::probe::ProbeBody;
+use self::series::SeriesBody;
 pub use self::spike::Degradation;
 use self::spike::{DegradedBody, JitteryBody, LevelShiftBody, SpikeBody};
-use self::trace::{PathChangeBody, TraceBody};
+use self::trace::{PathBody, PathChangeBody, TraceBody};
 use self::window::WindowBody;
 use super::identity::RunIdentity;
 use super::trace::TraceReport;
 use super::window::WindowReport;
 use crate::detect::{Kind, Level, SpikeEnd};
-use crate::diagnose::{Incident, Stage};
+use crate::diagnose::{Incident, PathKnowledge, Role, Stage, Watched};
 use crate::outcome::Event;
 use crate::series::Series;
 use crate::sweep::PathChange;
@@ -89,6 +92,30 @@ impl JsonLines {
         self.encode(at, &PathChangeBody::new(series, change))
     }
 
+    /// The `path` line of what is known at `at` of the path of `series`; `wall` tells the time of day of the moments in it.
+    pub fn path(&mut self, at: Wall, series: &Series, known: &PathKnowledge, wall: impl Fn(Mono) -> Wall) -> &[u8] {
+        self.encode(at, &PathBody::new(series, known, wall))
+    }
+
+    /// The `series` line of a series that is probed since then (by both clocks), and until then once that is over.
+    pub fn series(
+        &mut self,
+        series: &Series,
+        role: &Role,
+        watched: &Watched,
+        (since, clock, until): (Wall, Mono, Option<Wall>),
+    ) -> &[u8] {
+        self.encode(
+            until.unwrap_or(since),
+            &SeriesBody::new(series, role, watched, (since, clock, until)),
+        )
+    }
+
+    /// All lines from now on are of this place.
+    pub fn set_vantage(&mut self, vantage: &str) {
+        self.identity.set_vantage(vantage);
+    }
+
     /// The `spike_start` line of an episode of `series` whose first probe was sent at `at`.
     pub fn spike_start(&mut self, at: Wall, series: &Series, kind: Kind, level: Option<Level>) -> &[u8] {
         self.encode(at, &SpikeBody::start(series, kind, level))
@@ -117,7 +144,24 @@ impl JsonLines {
     /// The `incident_open`, `incident_update` or `incident_close` line of what is known at `at`; `wall` tells the time of day of the
     /// moments in it.
     pub fn incident(&mut self, at: Wall, stage: Stage, incident: &Incident, wall: impl Fn(Mono) -> Wall) -> &[u8] {
-        let body = IncidentBody::new(self.identity.run_id(), stage, incident, wall);
+        let vantage = self.identity.vantage_shared();
+        let seen = Seen {
+            vantages: &[&vantage],
+            by_windows: false,
+        };
+        self.incident_seen(at, &seen, (stage, incident), wall)
+    }
+
+    /// The same, as others than this run have seen it.
+    pub fn incident_seen(
+        &mut self,
+        at: Wall,
+        seen: &Seen<'_>,
+        incident: (Stage, &Incident),
+        wall: impl Fn(Mono) -> Wall,
+    ) -> &[u8] {
+        let run_id = self.identity.run_id_shared();
+        let body = IncidentBody::new(&run_id, seen, incident, wall);
         self.encode(at, &body)
     }
 

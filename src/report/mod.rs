@@ -27,7 +27,9 @@ mod window;
 
 pub use human::{PingText, TimePrefix};
 pub use identity::RunIdentity;
-pub use json::{Body, Degradation, HostNoise, JsonLines, Notice, NoticeKind, Resolve, SCHEMA, SCHEMA_TEXT, Severity};
+pub use json::{
+    Body, Degradation, HostNoise, JsonLines, Notice, NoticeKind, Resolve, SCHEMA, SCHEMA_TEXT, Seen, Severity,
+};
 pub use output::{Output, OutputError};
 pub use run_text::RunText;
 pub use style::{Charset, ColorChoice, Style};

@@ -4,6 +4,8 @@
 //! which goes on for as long as it says it does. Incidents are compared with `[verdict]` as they were told last.
 
 mod judge;
+mod log;
+mod recorded;
 mod watch;
 
 use std::net::IpAddr;

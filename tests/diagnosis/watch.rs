@@ -15,6 +15,8 @@ use pathjitter::simnet::topology::Span;
 use pathjitter::sweep::{Budget, SweepOptions};
 use pathjitter::units::{Mono, ProbeSeq, Rtt, SeriesId};
 
+use super::log::Log;
+
 /// How a network is watched.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -52,6 +54,7 @@ pub(crate) struct Told {
 struct Watcher {
     monitor: Monitor,
     news: Vec<(Mono, News)>,
+    log: Option<Log>,
 }
 
 impl Watch {
@@ -63,23 +66,36 @@ impl Watch {
         watch
     }
 
+    /// The same, with all that the program writes of it. The vantage is called `name`.
+    pub(crate) fn run_recorded(topology: &Topology, seed: u64, plan: Plan, name: &str) -> (Self, Vec<u8>) {
+        let log = Some(Log::new(name, seed));
+        let mut watch = Self::begin_with(&delayed(topology, plan.warm_up), seed, plan, log);
+        watch.run_until(Mono::default().after(plan.lasts));
+        // The program waits for what is under way, so that every probe has a line.
+        watch.world.stop_sending();
+        let end = Mono::default().after(plan.lasts + Duration::from_secs(2));
+        watch.run_until(end);
+        watch.end();
+        let log = watch.watcher.log.take().expect("it was recorded");
+        (watch, log.end(end))
+    }
+
     /// Begins to watch all backends that the file expects something of.
     pub(crate) fn begin(topology: &Topology, seed: u64, plan: Plan) -> Self {
+        Self::begin_with(topology, seed, plan, None)
+    }
+
+    fn begin_with(topology: &Topology, seed: u64, plan: Plan, log: Option<Log>) -> Self {
         let options = MonitorOptions {
-            coincidences: CoincidenceOptions {
-                false_alarms_per_30_days: 1.0,
-            },
-            troubles: TroubleOptions {
-                false_alarms_per_30_days: 1.0,
-            },
             sweep: plan.traces.then_some(SWEEP),
-            slot: Duration::ZERO,
+            ..options()
         };
         let mut watch = Self {
             world: World::new(topology, seed, world_options()),
             watcher: Watcher {
                 monitor: Monitor::new(options, seed),
                 news: Vec::new(),
+                log,
             },
         };
         // Another phase with each seed; no rhythm is a multiple of it.
@@ -165,6 +181,9 @@ impl Watch {
             stamp: StampSource::Kernel,
             floor: 0.002,
         };
+        if let Some(log) = &mut self.watcher.log {
+            log.admitted(self.world.now(), id, series, &role, watched);
+        }
         self.watcher.monitor.admit(self.world.now(), id, series, role, watched);
         id
     }
@@ -173,6 +192,9 @@ impl Watch {
 impl Watcher {
     fn take_news(&mut self, now: Mono) {
         while let Some(news) = self.monitor.poll() {
+            if let Some(log) = &mut self.log {
+                log.news(now, &news);
+            }
             self.news.push((now, news));
         }
     }
@@ -180,6 +202,9 @@ impl Watcher {
 
 impl Driver for Watcher {
     fn event(&mut self, event: &Event, _truth: Option<Rtt>) {
+        if let Some(log) = &mut self.log {
+            log.event(event);
+        }
         self.monitor.handle_event(event);
     }
 
@@ -208,6 +233,20 @@ impl Launcher for Watcher {
 
     fn is_done(&self) -> bool {
         self.monitor.is_done()
+    }
+}
+
+/// How the program judges.
+pub(crate) fn options() -> MonitorOptions {
+    MonitorOptions {
+        coincidences: CoincidenceOptions {
+            false_alarms_per_30_days: 1.0,
+        },
+        troubles: TroubleOptions {
+            false_alarms_per_30_days: 1.0,
+        },
+        sweep: Some(SWEEP),
+        slot: Duration::ZERO,
     }
 }
 

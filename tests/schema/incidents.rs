@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pathjitter::diagnose::{Incident, IncidentMember, Stage, Suspect, VerdictCode};
-use pathjitter::report::{JsonLines, RunIdentity, SCHEMA_TEXT};
+use pathjitter::report::{JsonLines, RunIdentity, SCHEMA_TEXT, Seen};
 use pathjitter::units::{Mono, TargetId, Wall};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -78,7 +78,7 @@ fn an_incident_line_has_the_fields_of_the_contract_and_no_others() {
     for (object, contract) in [
         (
             &line,
-            "timestamp schema event vantage run_id seq incident_id verdict targets healthy group began last duration_s members \
+            "timestamp schema event vantage run_id seq incident_id vantages verdict targets healthy group began last duration_s members \
              chance onset_skew_ms suspect ruled_out message",
         ),
         (&line["members"][0], "target address first peak_us sent lost"),
@@ -214,7 +214,9 @@ fn what_an_incident_can_not_be_is_refused() {
         ("/targets", json!("app01")),
         ("/targets", json!([{"name": "app01"}])),
         ("/chance", json!(1.1)),
-        ("/onset_skew_ms", Value::Null),
+        ("/onset_skew_ms", json!(-1.0)),
+        ("/vantages", json!([])),
+        ("/vantages", json!("lb1")),
         ("/duration_s", json!(-1.0)),
         ("/began", Value::Null),
         ("/members/0/address", Value::Null),
@@ -255,4 +257,17 @@ fn members_and_suspects_lack_no_field_and_have_no_other() {
         with.pointer_mut(pointer).unwrap()["surprise"] = json!(1);
         assert!(!SCHEMA.is_valid(&with), "{pointer} takes a field more");
     }
+}
+
+#[test]
+fn an_incident_names_those_who_saw_it_and_windows_know_no_onset() {
+    let own = checked(lines().incident(AT, Stage::Open, &incident(), wall));
+    assert_eq!(own["vantages"], json!([own["vantage"]]));
+    let seen = Seen {
+        vantages: &["lb1", "lb2"],
+        by_windows: true,
+    };
+    let line = checked(lines().incident_seen(AT, &seen, (Stage::Close, &incident()), wall));
+    assert_eq!(line["vantages"], json!(["lb1", "lb2"]));
+    assert_eq!(line["onset_skew_ms"], Value::Null);
 }

@@ -4,6 +4,7 @@ mod events;
 mod incident_props;
 mod incidents;
 mod props;
+mod recorded;
 mod refusals;
 mod spikes;
 mod traces;

@@ -119,7 +119,7 @@ impl Board {
             let row: &Row = row;
             RunRow {
                 series: &row.known.series,
-                group: row.known.group.as_deref(),
+                group: row.known.group().map(|group| &**group),
                 last: row.last.as_ref(),
                 self_noise: row.self_noise,
                 history: row.history.as_slices().0,

@@ -9,7 +9,7 @@ use super::roster::{Entry, Key, Purpose};
 use super::writer::{Job, Known, WindowJob};
 use crate::clock::{ClockEpoch, Reading, StepGuard};
 use crate::detect::Saved;
-use crate::diagnose::{Monitor, News, Role, Stall, Watched};
+use crate::diagnose::{Monitor, News, Stall, Watched};
 use crate::engine::Launcher;
 use crate::net::Sink;
 use crate::outcome::{Event, StampSource, What};
@@ -101,7 +101,10 @@ impl RunSink {
             self.monitor.remove(id, now);
             self.windows.remove(id, now);
             self.ended.push_back((now, id));
-            self.outbox.put(Worth::Word, Job::Gone(id));
+            if let Some(member) = self.member(id) {
+                let known = Arc::clone(&member.known);
+                self.outbox.put(Worth::Word, Job::Gone(known, now));
+            }
             gone.push((id, saved));
         }
         self.tell(now);
@@ -218,35 +221,30 @@ impl Sink for RunSink {
             return;
         };
         let purpose = entry.purpose();
-        let group = match &entry.role {
-            Role::Backend { group } => group.clone(),
-            Role::Path | Role::Loopback | Role::Gateway => None,
-        };
-        let known = Known {
-            id,
-            series: entry.series.clone(),
-            group,
-            labels: Arc::clone(&entry.labels),
-            stamp,
-        };
-        self.ids.insert(entry.key(), id);
-        if let Some(place) = self.members.get_mut(id.index()) {
-            let known = Arc::new(known);
-            if purpose == Purpose::Backend {
-                self.outbox.put(Worth::Word, Job::Admitted(Arc::clone(&known)));
-            }
-            *place = Some(Member { known, purpose });
-        }
-        // The kernel gives the SYNs of a connection attempt no TTL of ours: such a path can't be traced.
-        if purpose == Purpose::Path && stamp == StampSource::TcpInfo {
-            return;
-        }
         let watched = Watched {
             interval: entry.pace.interval,
             timeout: entry.pace.timeout,
             stamp,
             floor: entry.floor,
         };
+        let known = Known {
+            id,
+            series: entry.series.clone(),
+            labels: Arc::clone(&entry.labels),
+            role: entry.role.clone(),
+            watched,
+            since: at.mono,
+        };
+        self.ids.insert(entry.key(), id);
+        if let Some(place) = self.members.get_mut(id.index()) {
+            let known = Arc::new(known);
+            self.outbox.put(Worth::Word, Job::Admitted(Arc::clone(&known)));
+            *place = Some(Member { known, purpose });
+        }
+        // The kernel gives the SYNs of a connection attempt no TTL of ours: such a path can't be traced.
+        if purpose == Purpose::Path && stamp == StampSource::TcpInfo {
+            return;
+        }
         self.monitor.admit(at.mono, id, series, entry.role, watched);
         if let Some(saved) = saved {
             self.monitor.restore(id, &saved, at.mono);
@@ -299,9 +297,10 @@ const fn series_of(news: &News) -> Option<SeriesId> {
         | News::Degraded { series, .. }
         | News::Recovered { series, .. }
         | News::Jittery { series, .. }
+        | News::Path { series, .. }
         | News::Traced { series, .. } => Some(*series),
         News::PathChanged(change) => Some(change.series),
-        News::Incident(..) | News::OwnNoise(_) => None,
+        News::Incident(..) | News::OwnNoise(_) | News::ControlSpiked { .. } => None,
     }
 }
 

@@ -25,8 +25,8 @@ use crate::app::printer::Shows;
 use crate::app::process::{screen, wall_of};
 use crate::clock::Clock;
 use crate::config::{RunOutput, RunView};
-use crate::diagnose::News;
-use crate::outcome::{Event, StampSource};
+use crate::diagnose::{News, Role, Watched};
+use crate::outcome::Event;
 use crate::report::live::{Progress, RunFrame, run_frame};
 use crate::report::{
     ColorChoice, Completeness, HostTrouble, JsonLines, Notice, NoticeKind, OutputError, Resolve, RunIdentity, RunText,
@@ -38,10 +38,10 @@ use crate::units::{Mono, SeriesId};
 
 /// What can be written.
 pub(in crate::app) enum Job {
-    /// A series of a target begins.
+    /// A series begins.
     Admitted(Arc<Known>),
-    /// A series is probed no more.
-    Gone(SeriesId),
+    /// A series is probed no more since then.
+    Gone(Arc<Known>, Mono),
     /// What happened to a probe.
     Probe(Arc<Known>, Event),
     /// A window is over.
@@ -65,12 +65,24 @@ pub(in crate::app) enum Job {
 pub(in crate::app) struct Known {
     pub(super) id: SeriesId,
     pub(super) series: Series,
-    /// The user's group of its target.
-    pub(super) group: Option<Arc<str>>,
+    /// What it is for.
+    pub(super) role: Role,
+    /// How it is probed.
+    pub(super) watched: Watched,
     /// The user's words about its target.
     pub(super) labels: Labels,
-    /// The source of its RTTs.
-    pub(super) stamp: StampSource,
+    /// Since when.
+    pub(super) since: Mono,
+}
+
+impl Known {
+    /// The user's group of its target.
+    pub(super) fn group(&self) -> Option<&Arc<str>> {
+        match &self.role {
+            Role::Backend { group } => group.as_ref(),
+            Role::Path | Role::Loopback | Role::Gateway => None,
+        }
+    }
 }
 
 /// A window that is over, with what its series and this host do meanwhile.
@@ -247,6 +259,25 @@ impl Writer {
         }
     }
 
+    fn admitted(&mut self, known: Arc<Known>) -> Result<(), OutputError> {
+        self.series(&known, None)?;
+        if matches!(known.role, Role::Backend { .. }) {
+            self.board.admit(known);
+        }
+        Ok(())
+    }
+
+    fn gone(&mut self, known: &Known, until: Mono) -> Result<(), OutputError> {
+        self.board.remove(known.id);
+        self.series(known, Some(until))
+    }
+
+    fn series(&mut self, known: &Known, until: Option<Mono>) -> Result<(), OutputError> {
+        let since = wall_of(&*self.clock, known.since);
+        let until = until.map(|until| wall_of(&*self.clock, until));
+        self.json(|json| Some(json.series(&known.series, &known.role, &known.watched, (since, known.since, until))))
+    }
+
     fn probe(&mut self, known: &Known, event: &Event) -> Result<(), OutputError> {
         let at = wall_of(&*self.clock, event.sent_at);
         self.json(|json| json.probe(at, &known.series, event))
@@ -262,7 +293,7 @@ impl Writer {
         } = window;
         let report = WindowReport {
             series: &known.series,
-            group: known.group.as_deref(),
+            group: known.group().map(|group| &**group),
             labels: &known.labels,
             summary: &closed.summary,
             start: wall_of(&*self.clock, closed.start),
@@ -367,8 +398,8 @@ impl Shows for Writer {
 
     fn show(&mut self, job: Job) -> Result<ControlFlow<()>, OutputError> {
         match job {
-            Job::Admitted(known) => self.board.admit(known),
-            Job::Gone(id) => self.board.remove(id),
+            Job::Admitted(known) => self.admitted(known)?,
+            Job::Gone(known, until) => self.gone(&known, until)?,
             Job::Probe(known, event) => self.probe(&known, &event)?,
             Job::Window(known, window) => self.window(&known, &window)?,
             Job::News(at, about, news) => {

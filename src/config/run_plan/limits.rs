@@ -52,7 +52,7 @@ pub(super) fn size(bytes: i64) -> Result<u16, OutOfLimits> {
 }
 
 /// `number`, if it is a budget.
-pub(super) fn false_alarms(number: f64) -> Result<f64, OutOfLimits> {
+pub(in crate::config) fn false_alarms(number: f64) -> Result<f64, OutOfLimits> {
     if number > 0.0 && number <= MAX_FALSE_ALARMS {
         Ok(number)
     } else {
@@ -61,7 +61,7 @@ pub(super) fn false_alarms(number: f64) -> Result<f64, OutOfLimits> {
 }
 
 /// `share`, if it is one.
-pub(super) fn floor(share: f64) -> Result<f64, OutOfLimits> {
+pub(in crate::config) fn floor(share: f64) -> Result<f64, OutOfLimits> {
     if (0.0..=1.0).contains(&share) {
         Ok(share)
     } else {

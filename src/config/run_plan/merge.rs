@@ -255,7 +255,7 @@ fn check_options(args: &RunArgs) -> Result<(), RunError> {
     checked("--vantage", args.vantage.as_deref(), limits::vantage)
 }
 
-fn checked<T>(
+pub(in crate::config) fn checked<T>(
     option: &'static str,
     value: Option<T>,
     check: impl FnOnce(T) -> Result<T, OutOfLimits>,
@@ -328,13 +328,13 @@ pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const DEFAULT_WINDOW: Duration = Duration::from_secs(10);
 
 /// Batches of a hundredth of a second halve the cost of a thousand targets, and hide nothing from the kernel's stamps.
-pub(super) const DEFAULT_SLOT: Duration = Duration::from_millis(10);
+pub(in crate::config) const DEFAULT_SLOT: Duration = Duration::from_millis(10);
 
 /// Enough to probe 10,000 ports once a second; not enough to be taken for a SYN flood by mistake.
 pub(super) const DEFAULT_MAX_SYN_RATE: u32 = 10_000;
 
 /// A false incident a month is what an operator forgives.
-pub(super) const DEFAULT_FALSE_ALARMS: f64 = 1.0;
+pub(in crate::config) const DEFAULT_FALSE_ALARMS: f64 = 1.0;
 
 /// Loss that nobody notices.
 pub(super) const DEFAULT_FLOOR: f64 = 0.005;

@@ -146,6 +146,12 @@ impl Records<'_> {
         })
     }
 
+    /// What was counted of members and of those that are well.
+    pub(super) fn units(&self, evidence: &Evidence) -> Vec<Unit> {
+        let members = evidence.members.iter().chain(&evidence.healthy);
+        members.filter_map(|member| self.unit(member)).collect()
+    }
+
     fn unit(&self, member: &Member) -> Option<Unit> {
         let (mut sent, mut hit, mut usual) = (0, 0, 0.0);
         for stream in streams(member) {

@@ -9,6 +9,7 @@ use super::tracing::Traced;
 use super::{Monitor, News, SpikeNews};
 use crate::detect::{Finding, Found, Level};
 use crate::diagnose::Stage;
+use crate::localize::Unit;
 use crate::units::{Mono, TargetId};
 
 impl Monitor {
@@ -55,6 +56,16 @@ impl Monitor {
         self.tell(news);
     }
 
+    /// Tells of a spike of the loopback, which a judgement of a log must know of.
+    pub(super) fn tell_control(&mut self, finding: &Finding) {
+        if let Found::Spiked(seq, _) = finding.found
+            && self.own.is_loopback(finding.series)
+        {
+            let rtt = self.own.loopback_rtt(seq);
+            self.tell(News::ControlSpiked { at: finding.at, rtt });
+        }
+    }
+
     /// Says something, unless nobody listens: incidents are said in any case.
     pub(super) fn tell(&mut self, news: News) {
         if self.news.len() < MAX_NEWS || matches!(news, News::Incident(..)) {
@@ -66,15 +77,31 @@ impl Monitor {
     pub(super) fn take_traces(&mut self, now: Mono) {
         while let Some(traced) = self.tracing.poll(now) {
             let target = match traced {
-                Traced::Round(target) => target,
+                Traced::Renewed(target) => target,
                 Traced::Changed(target, change) => {
                     self.tell(News::PathChanged(change));
                     target
                 }
             };
-            for case in self.cases.open.iter_mut().filter(|case| case.traced.contains(&target)) {
-                case.judge_at = case.judge_at.min(now.after(SOON));
-            }
+            self.judge_soon(target, now);
+        }
+    }
+
+    /// Incidents with this backend are to be judged again.
+    pub(super) fn judge_soon(&mut self, target: TargetId, now: Mono) {
+        for case in self.cases.open.iter_mut().filter(|case| case.traced.contains(&target)) {
+            case.judge_at = case.judge_at.min(now.after(SOON));
+        }
+    }
+
+    /// Tells what is known of paths, where that is new.
+    pub(super) fn tell_paths(&mut self, now: Mono) {
+        for (series, known) in self.tracing.take_renewed() {
+            self.tell(News::Path {
+                series,
+                at: now,
+                known: Box::new(known),
+            });
         }
     }
 
@@ -104,6 +131,13 @@ impl Monitor {
             case.give_up(now);
             self.tell_case(case, now);
         }
+    }
+
+    /// What the judgement of an open incident rests on.
+    pub(super) fn units_of(&self, number: u64) -> Vec<Unit> {
+        let case = self.cases.open.iter().find(|case| case.number == number);
+        let evidence = case.and_then(|case| case.evidence.as_ref());
+        evidence.map_or_else(Vec::new, |evidence| self.records().units(evidence))
     }
 
     const fn records(&self) -> Records<'_> {

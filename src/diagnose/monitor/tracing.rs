@@ -29,6 +29,21 @@ pub(super) struct Tracing {
     targets: BTreeMap<SeriesId, TargetId>,
     /// Whose traces hurry.
     hurried: BTreeSet<TargetId>,
+    /// Whose path is known otherwise than was told last.
+    renewed: BTreeSet<TargetId>,
+}
+
+/// What is known of the way to one backend at a moment: all that a verdict takes from traces, so that a log of it is as good as tracing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PathKnowledge {
+    /// Who answers at each TTL, from the first on, without the target.
+    pub hops: Vec<Option<IpAddr>>,
+    /// Whether the target itself answered.
+    pub reached: bool,
+    /// By traces of the incident under way: where loss or jitter starts, (`from_ttl`, `to_ttl`), where it can be told.
+    pub starts_at: Option<(u8, u8)>,
+    /// Since when it takes its present course, and who answered at each TTL before; `None` where it never changed.
+    pub before: Option<(Mono, Vec<Option<IpAddr>>)>,
 }
 
 /// The way to one backend.
@@ -36,21 +51,18 @@ pub(super) struct Tracing {
 struct Path {
     id: SeriesId,
     series: Series,
-    /// Who is presumed there included.
-    hops: Vec<Option<IpAddr>>,
-    /// Who answered this very path: only of them can be said that they are others now.
+    known: PathKnowledge,
+    /// Who answered this very path, presumptions left out: only of them can be said that they are others now.
     seen: Vec<Option<IpAddr>>,
-    reached: bool,
+    /// 0 where nothing is known.
     cycles: u64,
-    /// Since when it takes its present course, and the course before.
-    before: Option<(Mono, Vec<Option<IpAddr>>)>,
 }
 
 /// What traces have to say.
 #[derive(Debug)]
 pub(super) enum Traced {
-    /// A round of the way to this backend is complete.
-    Round(TargetId),
+    /// A round of the way to this backend is complete, and something is known otherwise since.
+    Renewed(TargetId),
     /// The way to this backend changed.
     Changed(TargetId, PathChange),
 }
@@ -67,21 +79,21 @@ impl Tracing {
             paths: BTreeMap::new(),
             targets: BTreeMap::new(),
             hurried: BTreeSet::new(),
+            renewed: BTreeSet::new(),
         }
     }
 
     pub(super) fn admit(&mut self, now: Mono, id: SeriesId, series: &Series, target: TargetId) {
-        let Some(slow) = &mut self.slow else { return };
-        slow.add_path(now, id, series);
+        if let Some(slow) = &mut self.slow {
+            slow.add_path(now, id, series);
+        }
         self.targets.insert(id, target);
         let path = Path {
             id,
             series: series.clone(),
-            hops: Vec::new(),
+            known: PathKnowledge::default(),
             seen: Vec::new(),
-            reached: false,
             cycles: 0,
-            before: None,
         };
         self.paths.insert(target, path);
     }
@@ -90,6 +102,7 @@ impl Tracing {
         if let Some(target) = self.targets.remove(&id) {
             self.paths.remove(&target);
             self.hurried.remove(&target);
+            self.renewed.remove(&target);
             for sweeper in self.sweepers_mut() {
                 sweeper.remove_path(id);
             }
@@ -109,6 +122,7 @@ impl Tracing {
             let fast = self.fast.as_mut().and_then(Sweeper::poll_news);
             let is_fast = fast.is_some();
             let news = fast.or_else(|| self.slow.as_mut()?.poll_news())?;
+            // Most rounds find what the last one found.
             if let Some(traced) = self.learn(news, is_fast, now) {
                 return Some(traced);
             }
@@ -117,21 +131,37 @@ impl Tracing {
 
     /// What is known of the way to a backend, for an anomaly since `began`; `None` before the first round.
     pub(super) fn evidence(&self, target: TargetId, began: Mono) -> Option<PathEvidence> {
-        let path = self.paths.get(&target).filter(|path| path.cycles > 0)?;
-        let changed = path.before.as_ref();
+        let known = &self.paths.get(&target).filter(|path| path.cycles > 0)?.known;
+        let changed = known.before.as_ref();
         let changed = changed.filter(|(at, _)| *at >= began.before(JUST_BEFORE));
-        let starts_at = self.fast.as_ref().and_then(|fast| fast.report(path.id));
         Some(PathEvidence {
-            hops: path.hops.clone(),
-            reached: path.reached,
+            hops: known.hops.clone(),
+            reached: known.reached,
             before: changed.map(|(_, old)| old.clone()),
-            starts_at: starts_at.and_then(|report| starts_at_by(path.series.address, &report)),
+            starts_at: known.starts_at,
         })
+    }
+
+    /// Takes over what another run knew of a path that nobody traces here. Whose it is, if that is anything new.
+    pub(super) fn take_over(&mut self, id: SeriesId, known: PathKnowledge) -> Option<TargetId> {
+        let target = *self.targets.get(&id)?;
+        let path = self.paths.get_mut(&target)?;
+        let is_new = path.cycles == 0 || path.known != known;
+        path.cycles = path.cycles.max(1);
+        path.known = known;
+        is_new.then_some(target)
+    }
+
+    /// What is known otherwise than was told last.
+    pub(super) fn take_renewed(&mut self) -> Vec<(SeriesId, PathKnowledge)> {
+        let renewed = std::mem::take(&mut self.renewed);
+        let paths = renewed.iter().filter_map(|target| self.paths.get(target));
+        paths.map(|path| (path.id, path.known.clone())).collect()
     }
 
     /// Who answers on the way to a backend, from the first hop on.
     pub(super) fn hops(&self, target: TargetId) -> &[Option<IpAddr>] {
-        self.paths.get(&target).map_or(&[], |path| &path.hops)
+        self.paths.get(&target).map_or(&[], |path| &path.known.hops)
     }
 
     /// What a fast trace has found of a path by now, where it has so many rounds.
@@ -149,6 +179,9 @@ impl Tracing {
         let is_new = wanted.is_disjoint(&self.hurried) || self.fast.as_ref().is_some_and(Launcher::is_done);
         if is_new {
             self.fast = None;
+            if self.options.is_some() {
+                self.forget_starts();
+            }
         }
         if let Some(options) = self.options.filter(|_| !wanted.is_empty()) {
             let seed = self.seed;
@@ -158,6 +191,15 @@ impl Tracing {
             }
         }
         self.hurried = wanted;
+    }
+
+    /// What traces of another incident found is no evidence of this one.
+    fn forget_starts(&mut self) {
+        for (target, path) in &mut self.paths {
+            if path.known.starts_at.take().is_some() {
+                self.renewed.insert(*target);
+            }
+        }
     }
 
     fn learn(&mut self, news: News, is_fast: bool, now: Mono) -> Option<Traced> {
@@ -171,24 +213,32 @@ impl Tracing {
         if is_late && path.cycles > 0 {
             return None;
         }
-        let (old, old_seen) = (path.hops.clone(), path.seen.clone());
+        let is_first = path.cycles == 0;
+        let (old, old_seen) = (path.known.clone(), path.seen.clone());
         path.learn(&report);
-        match news {
-            News::PathChanged(change) => {
-                path.before = Some((change.at, change.old.clone()));
-                Some(Traced::Changed(target, change))
-            }
-            News::CycleEnded { .. } if is_fast && is_elsewhere(&old_seen, &path.seen) => {
-                let change = PathChange {
-                    series,
-                    at: now,
-                    old: old.clone(),
-                    new: path.hops.clone(),
-                };
-                path.before = Some((now, old));
-                Some(Traced::Changed(target, change))
-            }
-            News::CycleEnded { .. } => Some(Traced::Round(target)),
+        if is_fast {
+            path.known.starts_at = starts_at_by(path.series.address, &report);
+        }
+        let change = match news {
+            News::PathChanged(change) => Some(change),
+            News::CycleEnded { .. } if is_fast && is_elsewhere(&old_seen, &path.seen) => Some(PathChange {
+                series,
+                at: now,
+                old: old.hops.clone(),
+                new: path.known.hops.clone(),
+            }),
+            News::CycleEnded { .. } => None,
+        };
+        if let Some(change) = &change {
+            path.known.before = Some((change.at, change.old.clone()));
+        }
+        let is_renewed = path.known != old || (is_first && path.cycles > 0);
+        if is_renewed {
+            self.renewed.insert(target);
+        }
+        match change {
+            Some(change) => Some(Traced::Changed(target, change)),
+            None => is_renewed.then_some(Traced::Renewed(target)),
         }
     }
 
@@ -245,16 +295,16 @@ impl Path {
         let seen: Vec<Option<IpAddr>> = seen.collect();
         let hops = on_the_way.iter().zip(&seen);
         let mut hops: Vec<Option<IpAddr>> = hops.map(|(hop, seen)| seen.or_else(|| first_responder(hop))).collect();
-        self.reached = reached_at.is_some();
-        if !self.reached {
+        self.known.reached = reached_at.is_some();
+        if !self.known.reached {
             while hops.last().is_some_and(Option::is_none) {
                 hops.pop();
             }
-            if self.hops.starts_with(&hops) {
+            if self.known.hops.starts_with(&hops) {
                 return;
             }
         }
-        self.hops = hops;
+        self.known.hops = hops;
         self.seen = seen;
     }
 }

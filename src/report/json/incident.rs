@@ -12,11 +12,21 @@ use super::{Body, number, timestamp};
 use crate::diagnose::{Incident, IncidentMember, Stage, Suspect};
 use crate::units::{Mono, Wall};
 
+/// Who saw an incident, and how well.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// From where.
+    pub vantages: &'a [&'a str],
+    /// Whether in windows alone, which do not tell who began.
+    pub by_windows: bool,
+}
+
 #[derive(Serialize)]
 pub(super) struct IncidentBody<'a> {
     #[serde(skip)]
     stage: Stage,
     incident_id: String,
+    vantages: Vec<&'a str>,
     verdict: &'static str,
     targets: Vec<&'a str>,
     healthy: Vec<&'a str>,
@@ -26,7 +36,7 @@ pub(super) struct IncidentBody<'a> {
     duration_s: f64,
     members: Vec<MemberFields<'a>>,
     chance: Option<f64>,
-    onset_skew_ms: f64,
+    onset_skew_ms: Option<f64>,
     suspect: Option<SuspectFields<'a>>,
     ruled_out: &'a [String],
     message: &'a str,
@@ -44,10 +54,16 @@ impl Body for IncidentBody<'_> {
 
 impl<'a> IncidentBody<'a> {
     /// Of the run `run_id`; `wall` tells the time of day of a moment.
-    pub(super) fn new(run_id: &str, stage: Stage, incident: &'a Incident, wall: impl Fn(Mono) -> Wall) -> Self {
+    pub(super) fn new(
+        run_id: &str,
+        seen: &Seen<'a>,
+        (stage, incident): (Stage, &'a Incident),
+        wall: impl Fn(Mono) -> Wall,
+    ) -> Self {
         Self {
             stage,
             incident_id: format!("{run_id}-{}", incident.number),
+            vantages: seen.vantages.to_vec(),
             verdict: incident.verdict.as_str(),
             targets: incident.target_names(),
             healthy: strings(&incident.healthy),
@@ -61,7 +77,7 @@ impl<'a> IncidentBody<'a> {
                 .map(|member| MemberFields::new(member, &wall))
                 .collect(),
             chance: incident.chance.and_then(probability),
-            onset_skew_ms: number::millis_of_duration(incident.onset_skew),
+            onset_skew_ms: (!seen.by_windows).then(|| number::millis_of_duration(incident.onset_skew)),
             suspect: incident.suspect.as_ref().map(SuspectFields::new),
             ruled_out: &incident.ruled_out,
             message: &incident.message,

@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::window::LossFields;
-use super::{Body, SeriesFields, number};
+use super::{Body, SeriesFields, number, timestamp};
+use crate::diagnose::PathKnowledge;
 use crate::localize::{HopLabels, Segment};
 use crate::outcome::{MplsLabel, StampSource, Unreachable};
 use crate::report::trace::{TraceReport, change_words, end_words};
 use crate::series::Series;
 use crate::stats::{Proportion, RttSummary};
 use crate::sweep::{End, Hop, HopCounts, PathChange};
+use crate::units::{Mono, Wall};
 
 #[derive(Serialize)]
 pub(super) struct TraceBody<'a> {
@@ -316,6 +318,40 @@ impl<'a> PathChangeBody<'a> {
             old: &change.old,
             new: &change.new,
             message: change_words(series, change),
+        }
+    }
+}
+
+/// What is known of a path by now: all that a verdict takes from traces.
+#[derive(Serialize)]
+pub(super) struct PathBody<'a> {
+    #[serde(flatten)]
+    series: SeriesFields<'a>,
+    hops: &'a [Option<IpAddr>],
+    reached: bool,
+    starts_from_ttl: Option<u8>,
+    starts_to_ttl: Option<u8>,
+    changed_at: Option<String>,
+    old: Option<&'a [Option<IpAddr>]>,
+}
+
+impl Body for PathBody<'_> {
+    fn event(&self) -> &'static str {
+        "path"
+    }
+}
+
+impl<'a> PathBody<'a> {
+    pub(super) fn new(series: &'a Series, known: &'a PathKnowledge, wall: impl Fn(Mono) -> Wall) -> Self {
+        let before = known.before.as_ref();
+        Self {
+            series: SeriesFields::new(series),
+            hops: &known.hops,
+            reached: known.reached,
+            starts_from_ttl: known.starts_at.map(|(from, _)| from),
+            starts_to_ttl: known.starts_at.map(|(_, to)| to),
+            changed_at: before.map(|(at, _)| timestamp(wall(*at))),
+            old: before.map(|(_, old)| &**old),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Known, Writer};
 use crate::app::process::wall_of;
 use crate::app::trace::verdict;
 use crate::detect::{Cause, SpikeEnd};
-use crate::diagnose::{Incident, News, SpikeNews, Stage, Stall};
+use crate::diagnose::{Incident, News, PathKnowledge, SpikeNews, Stage, Stall};
 use crate::report::{Degradation, HostNoise, OutputError, TraceReport};
 use crate::sweep::{PathChange, PathReport};
 use crate::units::{Mono, Rtt};
@@ -18,6 +18,7 @@ impl Writer {
         match (news, about) {
             (News::Incident(stage, incident), _) => self.incident(now, stage, &incident),
             (News::OwnNoise(stall), _) => self.own_noise(now, &stall),
+            (News::ControlSpiked { at, rtt }, _) => self.control_spiked(now, at, rtt),
             (News::SpikeStart(spike), Some(known)) => self.spike(known, &spike, None),
             (News::SpikeEnd(spike, end), Some(known)) => self.spike(known, &spike, Some(&end)),
             (News::LevelShift { at, from, to, .. }, Some(known)) => self.level_shift(known, at, from, to),
@@ -25,6 +26,7 @@ impl Writer {
             (News::Recovered { at, .. }, Some(known)) => self.recovered(known, at),
             (News::Jittery { at, ratio, .. }, Some(known)) => self.jittery(known, at, ratio),
             (News::PathChanged(change), Some(known)) => self.path_changed(known, &change),
+            (News::Path { at, known: path, .. }, Some(known)) => self.path(known, at, &path),
             (News::Traced { at, report, .. }, Some(known)) => self.traced(known, at, &report),
             (_, None) => Ok(()),
         }
@@ -64,6 +66,25 @@ impl Writer {
         };
         let line = self.text.more_own_noise(wall_of(&*self.clock, now), times, late);
         self.text(&line)
+    }
+
+    /// A spike of the loopback is for machines: it matters only to the judgement of other spikes.
+    fn control_spiked(&mut self, now: Mono, sent_at: Mono, rtt: Option<Rtt>) -> Result<(), OutputError> {
+        let at = wall_of(&*self.clock, now);
+        let sent_at = wall_of(&*self.clock, sent_at);
+        let noise = HostNoise {
+            from: sent_at,
+            to: sent_at,
+            control_rtt: rtt,
+            ..HostNoise::default()
+        };
+        self.json(|json| Some(json.own_noise(at, &noise)))
+    }
+
+    fn path(&mut self, known: &Known, at: Mono, path: &PathKnowledge) -> Result<(), OutputError> {
+        let at = wall_of(&*self.clock, at);
+        let clock = Arc::clone(&self.clock);
+        self.json(|json| Some(json.path(at, &known.series, path, |moment| wall_of(&*clock, moment))))
     }
 
     /// Episodes of spikes are for machines: a person hears of them when they are more than that.
@@ -142,7 +163,7 @@ impl Writer {
             path,
             verdict: &verdict(&known.series, path),
             names: &HashMap::new(),
-            stamp: Some(known.stamp),
+            stamp: Some(known.watched.stamp),
         };
         self.json(|json| Some(json.trace(at, &report)))
     }
