@@ -86,6 +86,7 @@ fn log(seconds: u64) -> Vec<u8> {
                 interval: Duration::from_millis(ms),
                 timeout: Duration::from_secs(1),
                 stamp: StampSource::Kernel,
+                floor: 0.005,
             };
             let role = Role::Backend { group: None };
             log.extend_from_slice(lines.series(

@@ -14,6 +14,7 @@ const WATCHED: Watched = Watched {
     interval: Duration::from_millis(200),
     timeout: Duration::from_secs(1),
     stamp: StampSource::Kernel,
+    floor: 0.005,
 };
 
 const CLOCK: Mono = Mono::from_nanos(1_500_000_000);
@@ -24,7 +25,10 @@ fn a_series_line_says_how_often_and_what_for() {
     let line = checked(lines().series(&tcp_series(), &Role::Backend { group }, &WATCHED, (AT, CLOCK, None)));
     assert_eq!((&line["role"], &line["group"]), (&json!("backend"), &json!("web")));
     assert_eq!((&line["interval_s"], &line["timeout_s"]), (&json!(0.2), &json!(1.0)));
-    assert_eq!(line["since_clock_s"], 1.5);
+    assert_eq!(
+        (&line["since_clock_s"], &line["floor_ratio"]),
+        (&json!(1.5), &json!(0.005))
+    );
     assert_eq!((&line["since"], &line["until"]), (&line["timestamp"], &Value::Null));
     let end = Wall::from_nanos(AT.as_nanos() + 5_000_000_000);
     for (role, word) in [

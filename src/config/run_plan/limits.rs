@@ -16,7 +16,7 @@ pub(super) struct Limits {
 
 /// Why a setting makes no sense: what it is, and what it may be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum OutOfLimits {
+pub(in crate::config) enum OutOfLimits {
     #[error("{} is too short; the least is {}", display(*.0), display(*.1))]
     TooShort(Duration, Duration),
     #[error("{} is too long; the most is {}", display(*.0), display(*.1))]
