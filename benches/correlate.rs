@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         300
     };
     let log = log(seconds);
-    let lines = log.iter().filter(|byte| **byte == b'\n').count();
+    let lines = log.split_inclusive(|byte| *byte == b'\n').count();
     let began = Instant::now();
     let mut replay = Replay::new(options(), None);
     for line in log.split_inclusive(|byte| *byte == b'\n') {
