@@ -77,7 +77,7 @@ pub(super) fn watch(demo: &Demo, clock: &VirtualClock, narrator: Narrator) -> an
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the tokio runtime could not be started")?;
     let mut watching = Watching::new(demo, clock, narrator)?;
-    match runtime.block_on(watching.attend()) {
+    match runtime.block_on(watching.attend(&demo.plan)) {
         Ok(()) => Ok(Exit::Success),
         // The reader has seen enough.
         Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed { .. })) => Ok(Exit::Success),
@@ -122,12 +122,11 @@ impl Watching {
             lasts: plan.duration.unwrap_or_default(),
             timeout: options::longest_timeout(plan),
             targets: plan.targets.len(),
-        }
-        .admitting(plan))
+        })
     }
 
     /// Probes what the service would probe, but for its loopback.
-    fn admitting(mut self, plan: &RunPlan) -> Self {
+    fn admit(&mut self, plan: &RunPlan) {
         let changes = Roster::new(plan).settle();
         let entries = changes.admit.into_iter();
         let entries: Vec<Entry> = entries.filter(|entry| entry.purpose() != Purpose::Control).collect();
@@ -139,12 +138,12 @@ impl Watching {
             let now = self.watcher.clock.read();
             self.watcher.sink.admitted(id, &series, StampSource::Kernel, now);
         }
-        self
     }
 
-    async fn attend(&mut self) -> anyhow::Result<()> {
+    async fn attend(&mut self, plan: &RunPlan) -> anyhow::Result<()> {
         let mut stop = Stop::new()?;
         self.say(NoticeKind::Start, self.greeting());
+        self.admit(plan);
         let end = Mono::default().after(self.lasts);
         let mut why = "the time is up";
         while self.world.now() < end {
