@@ -170,6 +170,30 @@ impl VerdictCode {
         Self::Unknown,
     ];
 
+    /// Whether it names what only one backend can have: how it answers, or what is in front of it answers, by itself.
+    #[must_use]
+    pub(super) const fn is_of_a_port(self) -> bool {
+        matches!(
+            self,
+            Self::NotListening
+                | Self::SynRateLimited
+                | Self::Prohibited
+                | Self::FirewallReject
+                | Self::PortDropped
+                | Self::ListenOverflow
+                | Self::IcmpBlocked
+        )
+    }
+
+    /// Whether it names a place where packets are delayed or lost.
+    #[must_use]
+    pub(super) const fn is_of_a_place(self) -> bool {
+        matches!(
+            self,
+            Self::FirstHop | Self::SharedPath | Self::PrivatePath | Self::TargetEdge | Self::SlowBackend
+        )
+    }
+
     /// The name in output fields.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -106,6 +106,35 @@ fn stalls_of_this_host_are_nobody_else_s_fault() {
 }
 
 #[test]
+fn what_one_backend_has_for_long_is_no_part_of_what_befalls_all_later() {
+    let limited = stories::find("syn-limit").expect("a story").text;
+    let (head, verdict) = limited.split_once("[verdict]").expect("a verdict");
+    // From the third minute on, the link that all share is bad now and then.
+    let event = "[[event]]\nat = \"180s\"\nevery = \"31s\"\nfor = \"1s\"\non = [\"host-gw\"]\nlink = { jitter = { uniform = \"40ms\" } }\n\n";
+    let topology = Topology::read(&format!("{head}{event}[verdict]{verdict}")).expect("a topology");
+    for seed in 0..SEEDS {
+        let told = Watch::run(&topology, seed, plan(&topology, seed)).incidents();
+        let found: Vec<_> = told
+            .iter()
+            .map(|told| (told.last.verdict, told.last.members.len()))
+            .collect();
+        let words: Vec<String> = told.iter().map(|told| judge::words(&told.last)).collect();
+        assert_eq!(
+            found[0],
+            (VerdictCode::SynRateLimited, 1),
+            "seed {seed}: {}",
+            words.join("\n")
+        );
+        let others = found[1..].iter();
+        assert!(
+            found.len() > 1 && others.clone().all(|other| *other == (VerdictCode::FirstHop, 3)),
+            "seed {seed}: {}",
+            words.join("\n")
+        );
+    }
+}
+
+#[test]
 fn a_way_that_stays_is_not_said_to_change() {
     for (name, seed) in [("sick-backend", 0), ("shared-uplink", 1), ("lossy-core", 2)] {
         let topology = story(name);

@@ -215,7 +215,10 @@ impl Case {
             Some(AnomalyKind::Alone(Cause::Refusing)) => SHORT,
             _ => NEAR,
         };
-        let is_near = self.last.after(near) >= anomaly.began && self.began.after(LONG) >= anomaly.began;
+        // Whatever befalls several later is something else.
+        let of_its_own = self.verdict().is_some_and(|verdict| verdict.code.is_of_a_port());
+        let long = if of_its_own { NEAR } else { LONG };
+        let is_near = self.last.after(near) >= anomaly.began && self.began.after(long) >= anomaly.began;
         self.own_since.is_none() && self.members.keys().all(is_member) && is_near
     }
 

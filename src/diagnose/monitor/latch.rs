@@ -38,7 +38,8 @@ impl Latch {
     }
 
     /// Takes a new judgement. It replaces one that says less at once, one that says as much when it is found again, and one that says
-    /// more only when it is found again and again, and not for good: what lasts becomes usual, and then nothing is found any more.
+    /// more only when it is found again and again, and not for good: what lasts becomes usual, and then nothing is found any more. Where one backend
+    /// was found to have something of its own for long, delays on the way to it are another matter.
     pub(super) fn consider(&mut self, verdict: Verdict, may_say_less: bool, now: Mono) {
         let Some(current) = &self.verdict else {
             self.verdict = Some(verdict);
@@ -51,7 +52,8 @@ impl Latch {
             self.rival = None;
             return;
         }
-        if says < said && !may_say_less {
+        let is_beside_it = current.code.is_of_a_port() && verdict.code.is_of_a_place();
+        if (says < said || is_beside_it) && !may_say_less {
             return;
         }
         let (code, suspect) = (verdict.code, address(&verdict));
@@ -123,7 +125,7 @@ mod tests {
         codes.iter().zip(moments).filter_map(judge).collect()
     }
 
-    use VerdictCode::{CommonCause, PrivatePath, SharedPath, TargetEdge, Unknown};
+    use VerdictCode::{CommonCause, PrivatePath, SharedPath, SynRateLimited, TargetEdge, Unknown};
 
     #[test]
     fn a_cause_replaces_none_at_once() {
@@ -150,6 +152,13 @@ mod tests {
             [TargetEdge, TargetEdge, TargetEdge, TargetEdge, Unknown]
         );
         assert_eq!(held(&judged, false), [TargetEdge; 5]);
+    }
+
+    #[test]
+    fn a_place_replaces_what_a_port_does_only_while_that_is_young() {
+        let judged = [SynRateLimited, PrivatePath, PrivatePath];
+        assert_eq!(held(&judged, true), [SynRateLimited, SynRateLimited, PrivatePath]);
+        assert_eq!(held(&judged, false), [SynRateLimited; 3]);
     }
 
     #[test]
