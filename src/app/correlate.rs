@@ -7,14 +7,17 @@ mod input;
 
 use std::fs::File;
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
+use tokio::sync::mpsc::Receiver;
 
-use self::input::Inputs;
+use self::input::Batch;
 use super::complaints::complain;
 use super::exit::Exit;
 use super::process::identity;
+use super::signals::Stop;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::CorrelatePlan;
 use crate::correlate::{CoincidenceOptions, TroubleOptions};
@@ -28,54 +31,96 @@ use crate::units::Wall;
 /// # Errors
 /// Files that can't be read, input that is none, and output that can't be written.
 pub(super) fn run(plan: &CorrelatePlan) -> anyhow::Result<Exit> {
-    let mut inputs = Inputs::open(&plan.inputs)?;
-    let clock = SystemClock::new();
-    let mut printer = Printer::new(plan, &clock)?;
-    match judge(plan, &mut inputs, &mut printer, &clock) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the tokio runtime could not be started")?;
+    let judged = runtime.block_on(async {
+        let mut stop = Stop::new()?;
+        let mut batches = input::begin(&plan.inputs)?;
+        let mut bench = Bench::new(plan)?;
+        // A signal is a normal end: what was read by then is judged.
+        while let Some(batch) = next_batch(&mut stop, &mut batches).await {
+            bench.hear(&batch?)?;
+        }
+        bench.conclude()
+    });
+    match judged {
+        // The reader has seen enough.
         Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed { .. })) => Ok(Exit::Success),
-        other => other,
+        other => other.map(|()| Exit::Success),
     }
 }
 
-fn judge(
-    plan: &CorrelatePlan,
-    inputs: &mut Inputs,
-    printer: &mut Printer,
-    clock: &SystemClock,
-) -> anyhow::Result<Exit> {
-    let mut replay = Replay::new(options(plan), plan.floor);
-    let mut joiner = Joiner::new(plan.skew, true);
-    let mut all: Vec<Told> = Vec::new();
-    while let Some(line) = inputs.next_line()? {
-        replay.take(line);
-        while let Some(told) = replay.poll() {
-            if plan.follow {
-                joiner.take(told);
-                printer.print_all(&mut joiner)?;
-            } else {
-                all.push(told);
+async fn next_batch(stop: &mut Stop, batches: &mut Receiver<Batch>) -> Option<Batch> {
+    tokio::select! {
+        biased;
+        () = stop.next() => None,
+        batch = batches.recv() => batch,
+    }
+}
+
+/// Where logs are judged.
+struct Bench {
+    replay: Replay,
+    joiner: Joiner,
+    /// Whether what is found is told at once.
+    follow: bool,
+    /// What was found and is not told yet.
+    found: Vec<Told>,
+    skew: Duration,
+    printer: Printer,
+    clock: SystemClock,
+}
+
+impl Bench {
+    fn new(plan: &CorrelatePlan) -> anyhow::Result<Self> {
+        let clock = SystemClock::new();
+        Ok(Self {
+            replay: Replay::new(options(plan), plan.floor),
+            joiner: Joiner::new(plan.skew, true),
+            follow: plan.follow,
+            found: Vec::new(),
+            skew: plan.skew,
+            printer: Printer::new(plan, &clock)?,
+            clock,
+        })
+    }
+
+    fn hear(&mut self, batch: &[u8]) -> Result<(), OutputError> {
+        for line in batch.split_inclusive(|byte| *byte == b'\n') {
+            self.replay.take(line);
+            while let Some(told) = self.replay.poll() {
+                if self.follow {
+                    self.joiner.take(told);
+                    self.printer.print_all(&mut self.joiner)?;
+                } else {
+                    self.found.push(told);
+                }
             }
         }
+        Ok(())
     }
-    replay.close();
-    all.extend(std::iter::from_fn(|| replay.poll()));
-    // What one vantage said at one moment stays in order.
-    all.sort_by_key(|told| told.at);
-    printer.vantages = replay.vantages().count();
-    if !plan.follow {
-        joiner = Joiner::new(plan.skew, printer.vantages > 1);
+
+    fn conclude(mut self) -> anyhow::Result<()> {
+        self.replay.close();
+        self.found.extend(std::iter::from_fn(|| self.replay.poll()));
+        // What one vantage said at one moment stays in order.
+        self.found.sort_by_key(|told| told.at);
+        self.printer.vantages = self.replay.vantages().count();
+        if !self.follow {
+            self.joiner = Joiner::new(self.skew, self.printer.vantages > 1);
+        }
+        for told in self.found {
+            self.joiner.take(told);
+            self.printer.print_all(&mut self.joiner)?;
+        }
+        self.joiner.close();
+        self.printer.print_all(&mut self.joiner)?;
+        let counts = *self.replay.counts();
+        let is_nothing = counts.lines > 0 && counts.malformed + counts.foreign == counts.lines;
+        anyhow::ensure!(!is_nothing, "none of {} lines is a line of pathjitter", counts.lines);
+        self.printer.finish(self.clock.read().wall, &self.replay, &counts)?;
+        Ok(())
     }
-    for told in all {
-        joiner.take(told);
-        printer.print_all(&mut joiner)?;
-    }
-    joiner.close();
-    printer.print_all(&mut joiner)?;
-    let counts = *replay.counts();
-    let is_nothing = counts.lines > 0 && counts.malformed + counts.foreign == counts.lines;
-    anyhow::ensure!(!is_nothing, "none of {} lines is a line of pathjitter", counts.lines);
-    printer.finish(clock.read().wall, &replay, &counts)?;
-    Ok(Exit::Success)
 }
 
 /// As the live run judges, but for paths, which are those of the log.

@@ -74,7 +74,7 @@ impl Demo {
         let topology = story.topology()?;
         let duration = watch.duration.unwrap_or(story.lasts);
         Ok(Self {
-            plan: plan::of(&topology, duration, watch.json)?,
+            plan: plan::of(&topology, duration, (watch.json, watch.each))?,
             story,
             topology,
             seed: watch.seed,

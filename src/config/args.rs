@@ -143,6 +143,7 @@ pub struct ManArgs {
 
 /// Options of `demo`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(
     disable_help_flag = true,
     args_override_self = true,
@@ -162,6 +163,9 @@ pub struct DemoArgs {
     /// Print all events as NDJSON, as 'run --json' does, and nothing else
     #[arg(long)]
     pub json: bool,
+    /// With --json, also write a 'probe' event for each probe, for 'pathjitter correlate'
+    #[arg(long, requires = "json")]
+    pub each: bool,
     /// Watch in virtual time, which takes a moment, also where real sockets could be used
     #[arg(long)]
     pub virtual_time: bool,

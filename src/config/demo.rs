@@ -22,6 +22,8 @@ pub struct DemoWatch {
     pub duration: Option<Duration>,
     /// NDJSON instead of text.
     pub json: bool,
+    /// A line for each probe as well.
+    pub each: bool,
     /// What all randomness of the network is drawn from.
     pub seed: u64,
     /// Whether to use virtual time even where real sockets could be used.
@@ -39,6 +41,7 @@ impl DemoPlan {
             story: args.story,
             duration: args.duration,
             json: args.json,
+            each: args.each,
             seed: args.seed,
             virtual_time: args.virtual_time,
         })
@@ -66,6 +69,7 @@ mod tests {
             story: None,
             duration: None,
             json: false,
+            each: false,
             seed: 1,
             virtual_time: false,
         };
@@ -78,12 +82,14 @@ mod tests {
             story: Some("restart".to_owned()),
             duration: Some(Duration::from_millis(2_500)),
             json: true,
+            each: true,
             seed: 7,
             virtual_time: true,
         };
         assert_eq!(
             plan(&[
                 "--json",
+                "--each",
                 "--virtual-time",
                 "--seed",
                 "7",

@@ -16,11 +16,13 @@
 mod join;
 mod line;
 mod moment;
+mod outcomes;
 mod player;
 mod queue;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod whom;
 mod windows;
 
 pub use self::join::{Joined, Joiner};

@@ -7,23 +7,20 @@
 //! Without `series` lines (an older log, or one of `ping --each`) the interval is read off the first two probes of each series, and the
 //! timeout is the usual one. Lines may come late by [`SLACK`] and a timeout; what is older is left out and counted.
 
+mod lines;
+
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::line::{Line, PathLine, ProbeLine, Record, SeriesLine, TraceLine, micros};
+use super::line::{Line, Record};
 use super::queue::{Queue, Turn};
 use super::runs::ReplayOptions;
 use crate::detect::Saved;
 use crate::diagnose::{Incident, Monitor, News, PathKnowledge, Role, Stage, Stall, Watched};
 use crate::localize::Unit;
-use crate::outcome::{
-    Answer, Answered, Event, Fate, InTime, Proto, SendError, StampLoss, StampSource, Timing, Unjudged, Unreachable,
-    What,
-};
-use crate::series::{Endpoint, Series};
-use crate::units::{Mono, ProbeSeq, Rtt, SeriesId, Wall};
+use crate::outcome::Event;
+use crate::series::Series;
+use crate::units::{Mono, SeriesId, Wall};
 
 /// What came of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,213 +210,6 @@ impl Player {
         Some(if is_elsewhere { Taken::Elsewhere } else { Taken::TooLate })
     }
 
-    fn probe(&mut self, sent_at: Mono, line: &ProbeLine<'_>) -> Option<()> {
-        let number = match self.number(&Whom::of_probe(line), &BACKEND) {
-            Some(number) => number,
-            None => self.add(&Whom::of_probe(line), BACKEND, USUAL_TIMEOUT)?,
-        };
-        let id = series_id(number);
-        let outcome = outcome_of(line)?;
-        if let State::Guessing(first) = self.series.get(number)?.state {
-            let Some((first, at)) = first else {
-                self.series.get_mut(number)?.state = State::Guessing(Some((line.probe_seq, sent_at)));
-                return Some(());
-            };
-            let Some(probes) = line.probe_seq.checked_sub(first).filter(|probes| *probes > 0) else {
-                return Some(());
-            };
-            let interval = sent_at.since(at) / u32::try_from(probes).ok()?;
-            let watched = Watched {
-                interval: interval.clamp(SHORTEST, LONGEST),
-                timeout: USUAL_TIMEOUT,
-                stamp: stamp(line.stamp),
-                floor: self.floor.unwrap_or(USUAL_FLOOR),
-            };
-            self.queue.push(sent_at, Turn::Send, Thing::Admit(id, watched));
-            self.series.get_mut(number)?.state = State::Watched;
-        }
-        let known = self.series.get_mut(number)?;
-        let seq = ProbeSeq::new(line.probe_seq);
-        let event = |what| {
-            Thing::Happened(Event {
-                series: id,
-                seq,
-                sent_at,
-                what,
-            })
-        };
-        let sent = event(What::Sent {
-            late_by: Duration::ZERO,
-        });
-        let (came_at, sent, what) = match outcome {
-            Outcome::Ignored => return Some(()),
-            Outcome::NotSent(error) => {
-                self.queue.push(sent_at, Turn::Send, event(What::SendFailed(error)));
-                (sent_at, None, What::Settled(Fate::NotSent))
-            }
-            Outcome::TimedOut => {
-                if known.waiting.len() == WAITING_MAX {
-                    known.waiting.pop_front();
-                }
-                known.waiting.push_back(line.probe_seq);
-                (sent_at.after(known.timeout), Some(sent), What::TimedOut)
-            }
-            Outcome::Unjudged(why) => {
-                let sent = Some(sent).filter(|_| !known.waiting.contains(&line.probe_seq));
-                (sent_at.after(known.timeout), sent, What::Settled(Fate::Unjudged(why)))
-            }
-            Outcome::Answered(mut answered) => {
-                answered.timed_out = false;
-                if let Some(place) = known.waiting.iter().position(|seq| *seq == line.probe_seq) {
-                    known.waiting.remove(place);
-                    answered.timed_out = true;
-                }
-                let came_at = sent_at.after(Duration::from_nanos(answered.user_rtt.as_nanos()));
-                (
-                    came_at,
-                    Some(sent).filter(|_| !answered.timed_out),
-                    What::Answered(answered),
-                )
-            }
-        };
-        if let Some(sent) = sent {
-            self.queue.push(sent_at, Turn::Send, sent);
-        }
-        let turn = if came_at > sent_at { Turn::Read } else { Turn::Send };
-        self.queue.push(came_at, turn, event(what));
-        self.head = self.head.max(came_at);
-        Some(())
-    }
-
-    fn series_line(&mut self, at: Mono, line: &SeriesLine<'_>) -> Option<()> {
-        let role = match line.role {
-            "backend" => Role::Backend {
-                group: line.group.as_deref().map(Arc::from),
-            },
-            "path" => Role::Path,
-            "loopback" => Role::Loopback,
-            "gateway" => Role::Gateway,
-            _ => return Some(()),
-        };
-        let (interval, timeout) = line.pace()?;
-        let (interval, timeout) = (interval.clamp(SHORTEST, LONGEST), timeout.clamp(SHORTEST, TIMEOUT_MAX));
-        let whom = Whom {
-            target: &line.target,
-            address: line.address,
-            port: line.port,
-            proto: line.proto,
-            flow: line.flow,
-        };
-        let known = self.number(&whom, &role);
-        self.head = self.head.max(at);
-        if line.is_over() {
-            let number = known?;
-            self.queue.push(at, Turn::Send, Thing::Remove(series_id(number)));
-            // Should it be probed again, then as another one.
-            self.numbers.remove(&*self.key);
-            return Some(());
-        }
-        let number = match known {
-            Some(number) => number,
-            None => self.add(&whom, role.clone(), timeout)?,
-        };
-        self.timeout = self.timeout.max(timeout);
-        let known = self.series.get_mut(number)?;
-        (known.role, known.timeout, known.state) = (role, timeout, State::Watched);
-        let watched = Watched {
-            interval,
-            timeout,
-            stamp: stamp(Some(line.stamp)),
-            floor: self.floor.or(line.floor()).unwrap_or(USUAL_FLOOR),
-        };
-        self.queue
-            .push(at, Turn::Send, Thing::Admit(series_id(number), watched));
-        Some(())
-    }
-
-    fn path(&mut self, at: Mono, line: &PathLine<'_>) -> Option<()> {
-        self.has_paths = true;
-        let whom = Whom {
-            target: &line.target,
-            address: line.address,
-            port: line.port,
-            proto: line.proto,
-            flow: line.flow,
-        };
-        let changed_at = line.changed_at().map(|at| self.mono(at));
-        let known = PathKnowledge {
-            hops: line.hops.clone(),
-            reached: line.reached,
-            starts_at: line.starts_from_ttl.zip(line.starts_to_ttl),
-            before: changed_at.zip(line.old.clone()),
-        };
-        self.learn(at, &whom, known)
-    }
-
-    fn trace(&mut self, at: Mono, line: &TraceLine<'_>) -> Option<()> {
-        if self.has_paths {
-            return Some(());
-        }
-        let whom = Whom {
-            target: &line.target,
-            address: line.address,
-            port: line.port,
-            proto: line.proto,
-            flow: line.flow,
-        };
-        let known = PathKnowledge {
-            hops: line.hops(),
-            reached: line.reached,
-            starts_at: line.starts_at(),
-            before: None,
-        };
-        self.learn(at, &whom, known)
-    }
-
-    fn learn(&mut self, at: Mono, whom: &Whom<'_>, mut known: PathKnowledge) -> Option<()> {
-        known.hops.truncate(HOPS_MAX);
-        let number = if let Some(number) = self.number(whom, &Role::Path) {
-            number
-        } else {
-            let number = self.add(whom, Role::Path, USUAL_TIMEOUT)?;
-            self.series.get_mut(number)?.state = State::Watched;
-            let watched = Watched {
-                interval: LONGEST,
-                timeout: USUAL_TIMEOUT,
-                stamp: StampSource::Kernel,
-                floor: 0.0,
-            };
-            self.queue
-                .push(at, Turn::Read, Thing::Admit(series_id(number), watched));
-            number
-        };
-        self.head = self.head.max(at);
-        self.queue
-            .push(at, Turn::Read, Thing::Path(series_id(number), Box::new(known)));
-        Some(())
-    }
-
-    /// The number of a series that is known; its key is left in `key`.
-    fn number(&mut self, whom: &Whom<'_>, role: &Role) -> Option<usize> {
-        whom.write_key(role, &mut self.key);
-        self.numbers.get(&*self.key).copied()
-    }
-
-    /// Adds a series whose key is in `key`.
-    fn add(&mut self, whom: &Whom<'_>, role: Role, timeout: Duration) -> Option<usize> {
-        let series = whom.series()?;
-        let number = self.series.len();
-        self.numbers.insert(self.key.as_slice().into(), number);
-        self.series.push(Known {
-            series,
-            role,
-            state: State::Guessing(None),
-            waiting: VecDeque::new(),
-            timeout,
-        });
-        Some(number)
-    }
-
     /// Hands over all up to `until`, and what is more than `most`.
     fn release(&mut self, until: Mono, most: usize) {
         while self.queue.next_at().is_some_and(|at| at <= until) || self.queue.len() > most {
@@ -542,173 +332,12 @@ fn origin_of(line: &Line<'_>) -> Wall {
     ))
 }
 
-/// Which series a line is about.
-struct Whom<'a> {
-    target: &'a str,
-    address: &'a str,
-    port: Option<u16>,
-    proto: &'a str,
-    flow: u16,
-}
-
-impl<'a> Whom<'a> {
-    fn of_probe(line: &'a ProbeLine<'_>) -> Self {
-        Self {
-            target: &line.target,
-            address: line.address,
-            port: line.port,
-            proto: line.proto,
-            flow: line.flow,
-        }
-    }
-
-    /// What tells it from all others.
-    fn write_key(&self, role: &Role, key: &mut Vec<u8>) {
-        key.clear();
-        key.push(match role {
-            Role::Backend { .. } => 0,
-            Role::Path => 1,
-            Role::Loopback => 2,
-            Role::Gateway => 3,
-        });
-        key.extend_from_slice(&self.port.unwrap_or(0).to_le_bytes());
-        key.extend_from_slice(&self.flow.to_le_bytes());
-        key.extend_from_slice(self.proto.as_bytes());
-        key.push(0);
-        key.extend_from_slice(self.address.as_bytes());
-        key.push(0);
-        key.extend_from_slice(self.target.as_bytes());
-    }
-
-    fn series(&self) -> Option<Series> {
-        let address: IpAddr = self.address.parse().ok()?;
-        let port = self.port.filter(|port| *port > 0);
-        let endpoint = match (Proto::ALL.into_iter().find(|proto| proto.as_str() == self.proto)?, port) {
-            (Proto::Icmp, _) => Endpoint::Icmp,
-            (Proto::Tcp, port) => Endpoint::Tcp(port?),
-            (Proto::Udp, port) => Endpoint::Udp(port?),
-        };
-        Some(Series {
-            target: self.target.into(),
-            address,
-            scope_id: 0,
-            endpoint,
-            flow: self.flow,
-        })
-    }
-}
-
-/// What came of a probe.
-enum Outcome {
-    Answered(Answered),
-    TimedOut,
-    Unjudged(Unjudged),
-    NotSent(SendError),
-    Ignored,
-}
-
-fn outcome_of(line: &ProbeLine<'_>) -> Option<Outcome> {
-    let answer = match line.outcome {
-        "timeout" => return Some(Outcome::TimedOut),
-        "duplicate" | "late_after_close" => return Some(Outcome::Ignored),
-        "send_error" => return Some(Outcome::NotSent(send_error(line.error.as_deref()))),
-        "unjudged" => return Some(Outcome::Unjudged(unjudged(line.error.as_deref()))),
-        "refused" => Answer::Refused,
-        "reset" => Answer::Reset,
-        "unreachable" | "prohibited" => Answer::Unreachable(unreachable(line)?),
-        // What a late answer said, but for an ICMP error, is not recorded.
-        "late" => unreachable(line).map_or(Answer::Reply, Answer::Unreachable),
-        "reply" => Answer::Reply,
-        _ => return None,
-    };
-    let rtt = Rtt::from(micros(line.rtt_us?)?);
-    let user_rtt = match line.user_rtt_us {
-        Some(us) => Rtt::from(micros(us)?),
-        None => rtt,
-    };
-    Some(Outcome::Answered(Answered {
-        answer,
-        timing: Timing {
-            rtt,
-            source: stamp(line.stamp),
-        },
-        user_rtt,
-        in_time: if line.outcome == "late" {
-            InTime::Late
-        } else {
-            InTime::Yes
-        },
-        timed_out: false,
-        reordered: line.reordered.unwrap_or(false),
-        ttl: line.ttl,
-        bytes: 0,
-        stamp_loss: match line.stamp_loss {
-            Some("tx") => Some(StampLoss::Tx),
-            Some("rx") => Some(StampLoss::Rx),
-            Some("clock_step") => Some(StampLoss::ClockStep),
-            _ => None,
-        },
-        from: None,
-        told: None,
-    }))
-}
-
-fn unreachable(line: &ProbeLine<'_>) -> Option<Unreachable> {
-    Some(Unreachable {
-        from: line.from?.parse().ok()?,
-        icmp_type: line.icmp_type?,
-        code: line.icmp_code?,
-    })
-}
-
-/// Only whether the host was too busy matters to a judgement.
-fn send_error(words: Option<&str>) -> SendError {
-    if words == Some(&SendError::NoBuffer.to_string()) {
-        SendError::NoBuffer
-    } else {
-        SendError::Other(0)
-    }
-}
-
-fn unjudged(words: Option<&str>) -> Unjudged {
-    match words {
-        Some(words) if words.contains("overflow") => Unjudged::ReceiveOverflow,
-        Some(words) if words.contains("ended") => Unjudged::Cut,
-        _ => Unjudged::LocalFailure,
-    }
-}
-
-fn stamp(word: Option<&str>) -> StampSource {
-    match word {
-        Some("tcp_info") => StampSource::TcpInfo,
-        Some("user") => StampSource::User,
-        _ => StampSource::Kernel,
-    }
-}
-
-fn series_id(number: usize) -> SeriesId {
-    SeriesId::new(u32::try_from(number).unwrap_or(u32::MAX))
-}
-
 const fn nanos(duration: Duration) -> u64 {
     duration.as_secs() * 1_000_000_000
 }
 
-/// The role of series that have no line of their own.
-const BACKEND: Role = Role::Backend { group: None };
-
 /// As `run` and `ping` have it.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// As `run` has it where nobody says otherwise.
-const USUAL_FLOOR: f64 = 0.005;
-
-/// Longer is not waited for a line.
-const TIMEOUT_MAX: Duration = Duration::from_mins(1);
-
-/// Intervals outside of these are no measurement.
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_hours(1);
 
 /// Packet threads notice timeouts late, and writers are no faster than their disks.
 const SLACK: Duration = Duration::from_secs(2);
@@ -732,11 +361,5 @@ const CUT: Duration = Duration::from_nanos(999);
 /// More are not told of within the few seconds that lines wait.
 const STALLS_MAX: usize = 16;
 
-/// Probes under way at the paces of a service are fewer; of a flood some late answers are not known as such.
-const WAITING_MAX: usize = 64;
-
 /// A few seconds of ten thousand targets; a log that has more in one moment is judged as it comes.
 const QUEUE_MAX: usize = 1 << 20;
-
-/// TTLs have no more.
-const HOPS_MAX: usize = 255;

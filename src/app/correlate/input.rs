@@ -1,83 +1,120 @@
-//! Lines of several files in order of time.
+//! Lines of several files in order of time, read on a thread of their own.
 //!
 //! Each file is in order but for the time that outcomes take. The next line is that of the file whose next line is the oldest. A line that has no time is
-//! as old as the one before it.
+//! as old as the one before it. Lines are handed over in batches, and at once where a pipe has no more for now: who follows a log waits for nothing.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::Context as _;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::replay::time_of;
 use crate::units::Wall;
 
+/// Whole lines, or why there are no more.
+pub(super) type Batch = anyhow::Result<Vec<u8>>;
+
+/// Opens all inputs and begins to read them; `None` is standard input. The end of the channel is the end of all.
+///
+/// # Errors
+/// Files that can't be opened.
+pub(super) fn begin(inputs: &[Option<PathBuf>]) -> anyhow::Result<Receiver<Batch>> {
+    let sources: anyhow::Result<Vec<Source>> = inputs.iter().map(|path| Source::open(path.as_ref())).collect();
+    let inputs = Inputs {
+        sources: sources?,
+        order: BinaryHeap::new(),
+        batch: Vec::new(),
+    };
+    let (batches, receiver) = mpsc::channel(BATCHES);
+    let thread = thread::Builder::new().name("input".to_owned());
+    thread
+        .spawn(move || inputs.pour(&batches))
+        .context("a thread could not be started")?;
+    Ok(receiver)
+}
+
 /// All inputs.
-pub(super) struct Inputs {
+struct Inputs {
     sources: Vec<Source>,
     /// Which source is next; those at their end are not in it.
     order: BinaryHeap<Reverse<(Wall, usize)>>,
-    /// Whose line was handed out last.
-    latest: Option<usize>,
+    /// Lines in order, to be handed over.
+    batch: Vec<u8>,
 }
 
-struct Source {
-    name: String,
-    reader: BufReader<Box<dyn Read>>,
-    line: Vec<u8>,
-    at: Wall,
-}
+/// Nobody wants more.
+struct Unwanted;
 
 impl Inputs {
-    /// Opens all; `None` is standard input.
-    pub(super) fn open(inputs: &[Option<PathBuf>]) -> anyhow::Result<Self> {
-        let sources: anyhow::Result<Vec<Source>> = inputs.iter().map(|path| Source::open(path.as_ref())).collect();
-        let mut inputs = Self {
-            sources: sources?,
-            order: BinaryHeap::new(),
-            latest: None,
-        };
-        if inputs.sources.len() > 1 {
-            for place in 0..inputs.sources.len() {
-                inputs.advance(place)?;
+    fn pour(mut self, batches: &Sender<Batch>) {
+        match self.pour_all(batches) {
+            Ok(Ok(()) | Err(Unwanted)) => {}
+            Err(error) => {
+                // What was read before counts.
+                if self.flush(batches).is_ok() {
+                    let _ = batches.blocking_send(Err(error));
+                }
             }
         }
-        Ok(inputs)
     }
 
-    /// The next line; `None` after the last.
-    pub(super) fn next_line(&mut self) -> anyhow::Result<Option<&[u8]>> {
-        if self.sources.len() == 1 {
-            let is_line = self.sources[0].read()?;
-            return Ok(is_line.then_some(&self.sources[0].line));
-        }
-        if let Some(place) = self.latest.take() {
+    fn pour_all(&mut self, batches: &Sender<Batch>) -> anyhow::Result<Result<(), Unwanted>> {
+        for place in 0..self.sources.len() {
             self.advance(place)?;
         }
-        let Some(Reverse((_, place))) = self.order.pop() else {
-            return Ok(None);
-        };
-        self.latest = Some(place);
-        Ok(self.sources.get(place).map(|source| source.line.as_slice()))
+        while let Some(Reverse((_, place))) = self.order.pop() {
+            let source = &mut self.sources[place];
+            self.batch.extend_from_slice(&source.line);
+            if source.line.last() != Some(&b'\n') {
+                self.batch.push(b'\n');
+            }
+            let may_wait = source.reader.buffer().is_empty();
+            if (may_wait || self.batch.len() >= BUFFER) && self.flush(batches).is_err() {
+                return Ok(Err(Unwanted));
+            }
+            self.advance(place)?;
+        }
+        Ok(self.flush(batches))
     }
 
+    /// Reads the next line of a source, and puts it into the order.
     fn advance(&mut self, place: usize) -> anyhow::Result<()> {
-        if let Some(source) = self.sources.get_mut(place)
-            && source.read()?
-        {
-            source.at = time_of(&source.line).unwrap_or(source.at);
+        let is_alone = self.sources.len() == 1;
+        let source = &mut self.sources[place];
+        if source.read()? {
+            if !is_alone {
+                source.at = time_of(&source.line).unwrap_or(source.at);
+            }
             self.order.push(Reverse((source.at, place)));
         }
         Ok(())
     }
+
+    fn flush(&mut self, batches: &Sender<Batch>) -> Result<(), Unwanted> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BUFFER));
+        batches.blocking_send(Ok(batch)).map_err(|_| Unwanted)
+    }
+}
+
+struct Source {
+    name: String,
+    reader: BufReader<Box<dyn Read + Send>>,
+    line: Vec<u8>,
+    at: Wall,
 }
 
 impl Source {
     fn open(path: Option<&PathBuf>) -> anyhow::Result<Self> {
         let name = path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
-        let reader: Box<dyn Read> = match path {
+        let reader: Box<dyn Read + Send> = match path {
             None => Box::new(io::stdin()),
             Some(path) => Box::new(File::open(path).with_context(|| name.clone())?),
         };
@@ -105,6 +142,9 @@ impl Source {
 
 /// What is read at once.
 const BUFFER: usize = 1 << 18;
+
+/// So many batches wait to be judged.
+const BATCHES: usize = 4;
 
 /// Longer lines are none of ours: a trace of 255 hops is a tenth of it.
 const LONGEST: u64 = 1 << 20;

@@ -12,7 +12,7 @@ use crate::simnet::Topology;
 ///
 /// # Errors
 /// Never, as tests hold: all stories can be watched.
-pub(super) fn of(topology: &Topology, duration: Duration, json: bool) -> anyhow::Result<RunPlan> {
+pub(super) fn of(topology: &Topology, duration: Duration, (json, each): (bool, bool)) -> anyhow::Result<RunPlan> {
     let mut args = RunArgs::default();
     args.targets = targets(topology);
     args.interval = Some(ICMP_INTERVAL);
@@ -21,6 +21,7 @@ pub(super) fn of(topology: &Topology, duration: Duration, json: bool) -> anyhow:
     args.duration = Some(duration);
     args.vantage = Some(VANTAGE.to_owned());
     args.json = json;
+    args.each = each;
     let surroundings = Surroundings {
         // Lines, also on a terminal: they can be read again when all is over.
         stdout: Stdout::Elsewhere,
@@ -65,7 +66,7 @@ mod tests {
     fn every_backend_of_every_story_is_watched_by_ping_and_by_syn() {
         for story in stories::ALL {
             let topology = story.topology().unwrap();
-            let plan = of(&topology, story.lasts, false).unwrap();
+            let plan = of(&topology, story.lasts, (false, false)).unwrap();
             let names: Vec<_> = plan.targets.iter().map(|watched| &*watched.target.name).collect();
             assert_eq!(names, ["app01", "app02", "app03"], "{}", story.name);
             for watched in &plan.targets {
