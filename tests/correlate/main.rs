@@ -299,4 +299,4 @@ fn assert_valid(events: &[Value]) {
 }
 
 /// The address space of the program itself, its threads and what it reads at once; as little as makes a difference to 60 MB.
-const ENOUGH_KIB: u32 = 100_000;
+const ENOUGH_KIB: u32 = 60_000;
