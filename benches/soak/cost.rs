@@ -1,0 +1,48 @@
+//! What a sample costs and what a series takes.
+
+use std::time::Instant;
+
+use rand_chacha::ChaCha8Rng;
+
+use crate::lab::Form;
+use crate::month::Month;
+use crate::noise::Backend;
+
+/// Prints both for backends as in the soak, and for lossy ones. Whether the bars are met.
+pub(crate) fn measure(form: Form) -> bool {
+    let (backends, seconds) = form.pick((5_000, 120), (200, 15));
+    println!(
+        "\n{:>8} {:>8} {:>10} {:>16}",
+        "series", "loss %", "ns/probe", "bytes/series"
+    );
+    let mut met = true;
+    for loss in [0.0, 0.05] {
+        let before = resident_bytes();
+        let mut month = Month::new(backends, 1, |random: &mut ChaCha8Rng| {
+            Backend::draw(random).losing(loss)
+        });
+        // Thresholds and windows are warm after that.
+        month.live(seconds);
+        let (began, probes) = (Instant::now(), month.probes);
+        month.live(seconds);
+        let each = began.elapsed().as_nanos() / u128::from((month.probes - probes).max(1));
+        let bytes = resident_bytes().saturating_sub(before) / u64::from(2 * backends);
+        println!("{:>8} {:>8} {each:>10} {bytes:>16}", 2 * backends, loss * 100.0);
+        met &= bytes <= PER_SERIES;
+    }
+    println!(
+        "a probe is drawn, sent, answered or given up, counted in a window and judged; memory is that of windows and judges"
+    );
+    met || form == Form::Smoke
+}
+
+/// What of this process is in memory.
+pub(crate) fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.unwrap_or(0) << 10
+}
+
+/// What a quiet series may take, with what the engine needs beside (a quarter of it).
+const PER_SERIES: u64 = 15 << 10;
