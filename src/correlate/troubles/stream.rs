@@ -121,7 +121,8 @@ impl Watched {
 
     /// Whether what was hit of late is unusual. A refusal is an answer that somebody gave, and not what chance does to packets: two are enough.
     pub(super) fn alarm(&self, allowed: f64, patience: Patience) -> Option<Alarm> {
-        if self.refusals.run >= REFUSALS {
+        let refusals = self.of_this_spell(self.refusals);
+        if refusals.run >= REFUSALS {
             return Some(Alarm {
                 cause: Cause::Refusing,
                 chance: None,
@@ -129,9 +130,10 @@ impl Watched {
         }
         let [loss, spikes] = Channel::ALL.map(|channel| self.alarms(channel, patience));
         let alarms = loss.min(spikes);
-        let is_run = loss <= spikes && self.channels[Channel::Loss.index()].spell().runs == 1;
+        let lost = self.of_this_spell(self.channels[Channel::Loss.index()]);
+        let is_run = loss <= spikes && lost.spell().runs == 1;
         let cause = if is_run { Cause::Silent } else { Cause::Frequent };
-        let is_refused_often = self.refusals.bits.count_ones() > REFUSALS;
+        let is_refused_often = refusals.bits.count_ones() > REFUSALS;
         if is_refused_often {
             return Some(Alarm {
                 cause: Cause::Frequent,
@@ -145,7 +147,7 @@ impl Watched {
     }
 
     fn alarms(&self, channel: Channel, patience: Patience) -> f64 {
-        let recent = self.channels[channel.index()];
+        let recent = self.of_this_spell(self.channels[channel.index()]);
         let may_shift = channel == Channel::Spikes && recent.spell().runs == 1 && recent.run < SHIFTED;
         if may_shift && patience == Patience::MayBeShift {
             return f64::INFINITY;
@@ -155,6 +157,13 @@ impl Watched {
             habit = habit.at_least(impaired.rate);
         }
         chance::alarms(recent.spell(), habit, self.stream.interval)
+    }
+
+    /// What is left of it among the last 20 probes: what was hit an hour ago is no reason to call slow ones more than slow.
+    fn of_this_spell(&self, recent: Recent) -> Recent {
+        let interval = self.stream.interval.as_nanos().max(1);
+        let probes = self.tally.last.since(recent.at).as_nanos() / interval;
+        recent.aged(u32::try_from(probes).unwrap_or(u32::MAX))
     }
 
     /// Ten seconds are complete: judges what lasts. Whether anything changed.
@@ -257,6 +266,16 @@ impl Recent {
         self.run = if gap == 1 { self.run.saturating_add(1) } else { 1 };
         self.newest = Some(seq);
         self.at = at;
+    }
+
+    /// The same, so many probes later.
+    fn aged(self, probes: u32) -> Self {
+        let bits = self.bits.checked_shl(probes).unwrap_or(0) & LAST_20;
+        if bits == 0 {
+            Self::default()
+        } else {
+            Self { bits, ..self }
+        }
     }
 
     fn spell(self) -> Spell {

@@ -374,6 +374,24 @@ fn two_refusals_are_enough_and_a_single_one_is_not() {
 }
 
 #[test]
+fn what_was_refused_or_lost_long_ago_is_no_reason_to_call_slow_probes_trouble() {
+    for old in ["rrrrr", "llllllllll"] {
+        let mut world = World::new(OPTIONS);
+        let series = world.admit(0, Proto::Tcp, SYN, Mono::default());
+        // Slow now and then, and never in a row: a habit.
+        for _ in 0..2_000 {
+            world.probes(series, "..s.......");
+        }
+        world.probes(series, old);
+        world.good(series, 3_600);
+        assert_eq!((world.opened().len(), world.closed().len()), (1, 1), "{old}");
+        // Three of 20, which it does often, and the detector calls degraded.
+        world.probes(series, "..s.......s.....s.......");
+        assert_eq!(world.opened().len(), 1, "{old}: {:?}", world.opened());
+    }
+}
+
+#[test]
 fn a_run_of_slow_replies_waits_until_it_can_be_no_shift() {
     let mut world = World::new(OPTIONS);
     let series = world.admit(0, Proto::Icmp, ICMP, Mono::default());
