@@ -10,12 +10,14 @@ use crate::noise::Backend;
 
 /// Prints both for backends as in the soak, and for lossy ones. Whether the bars are met.
 pub(crate) fn measure(form: Form) -> bool {
-    let (backends, seconds) = form.pick((5_000, 120), (200, 15));
+    let (backends, seconds) = form.pick((5_000, 120), (100, 10));
     println!(
         "\n{:>8} {:>8} {:>10} {:>16}",
         "series", "loss %", "ns/probe", "bytes/series"
     );
     let mut met = true;
+    // None is dropped before the last is measured: what a freed one leaves to the allocator would hide what the next one takes.
+    let mut kept = Vec::new();
     for loss in [0.0, 0.05] {
         let before = resident_bytes();
         let mut month = Month::new(backends, 1, |random: &mut ChaCha8Rng| {
@@ -28,10 +30,12 @@ pub(crate) fn measure(form: Form) -> bool {
         let each = began.elapsed().as_nanos() / u128::from((month.probes - probes).max(1));
         let bytes = resident_bytes().saturating_sub(before) / u64::from(2 * backends);
         println!("{:>8} {:>8} {each:>10} {bytes:>16}", 2 * backends, loss * 100.0);
-        met &= bytes <= PER_SERIES;
+        // The bars are for quiet series; what lossy ones need is told beside.
+        met &= loss > 0.0 || (bytes <= PER_SERIES && each <= PER_PROBE);
+        kept.push(month);
     }
     println!(
-        "a probe is drawn, sent, answered or given up, counted in a window and judged; memory is that of windows and judges"
+        "bars, quiet: {PER_PROBE} ns and {PER_SERIES} bytes; a probe is drawn, sent, answered or given up, counted in a window and judged; memory is that of windows and judges"
     );
     met || form == Form::Smoke
 }
@@ -44,5 +48,8 @@ pub(crate) fn resident_bytes() -> u64 {
     kib.unwrap_or(0) << 10
 }
 
-/// What a quiet series may take, with what the engine needs beside (a quarter of it).
+/// What a quiet series may take.
 const PER_SERIES: u64 = 15 << 10;
+
+/// What a probe may cost, ns, that of drawing it included.
+const PER_PROBE: u128 = 2_000;

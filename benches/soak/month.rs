@@ -142,13 +142,15 @@ impl Month {
         let number = usize::try_from(series / 2).unwrap_or(0);
         let (came, trouble) = self.backends[number].probe(seconds(at), habits(series).0, &mut self.random);
         self.troubles.extend(trouble.map(|trouble| (number, trouble)));
-        let (rtt_us, refuses) = match came {
-            Came::ReplyAfterUs(us) => (us, false),
-            Came::RefusalAfterUs(us) => (us, true),
-            Came::Nothing => {
-                self.overdue.push_back(probe);
-                return self.unsettled.push_back((probe, Fate::Lost));
-            }
+        let answer = match came {
+            Came::ReplyAfterUs(us) => Some((us, false)),
+            Came::RefusalAfterUs(us) => Some((us, true)),
+            Came::Nothing => None,
+        };
+        // A queue has no end, but a probe is given up: what would come later never comes.
+        let Some((rtt_us, refuses)) = answer.filter(|(us, _)| *us < TIMEOUT.as_secs_f64() * 1e6) else {
+            self.overdue.push_back(probe);
+            return self.unsettled.push_back((probe, Fate::Lost));
         };
         let rtt = Duration::from_nanos(rtt_nanos(rtt_us));
         self.coming.push(Reverse((at.after(rtt), probe, nanos(rtt), refuses)));

@@ -5,7 +5,7 @@
 //! | RTT | a floor, plus a lognormal queue whose median follows the hour | body of measured RTTs |
 //! | tail | 1 in 500 to 1 in 50 probes waits a Pareto time (shape 1.5 to 2.5) more, 50 ms at most | bufferbloat elsewhere, busy hosts |
 //! | two ways | a third of the backends: half of the probes take a way that is 1 to 20 % longer | ECMP per packet |
-//! | wander | a level that moves within 20 %, with a memory of a minute | other people's traffic |
+//! | wander | the queue's length moves within 20 %, with a memory of a minute | other people's traffic |
 //! | hour | queues are up to three times as long at two in the afternoon as at two at night, everywhere | offices |
 //! | loss | independent, 0 to 0.5 % | |
 //! | bursts | about once a day: 0.3 to 10 s in which half of the probes or all are lost, or all wait 20 to 200 ms | |
