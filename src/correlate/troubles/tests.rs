@@ -378,16 +378,18 @@ fn what_was_refused_or_lost_long_ago_is_no_reason_to_call_slow_probes_trouble() 
     for old in ["rrrrr", "llllllllll"] {
         let mut world = World::new(OPTIONS);
         let series = world.admit(0, Proto::Tcp, SYN, Mono::default());
-        // Slow now and then, and never in a row: a habit.
-        for _ in 0..2_000 {
-            world.probes(series, "..s.......");
+        // One of a hundred is slow: a habit, of which three of 20 are nothing special in a month.
+        for _ in 0..400 {
+            world.good(series, 99);
+            world.probes(series, "s");
         }
         world.probes(series, old);
         world.good(series, 3_600);
-        assert_eq!((world.opened().len(), world.closed().len()), (1, 1), "{old}");
-        // Three of 20, which it does often, and the detector calls degraded.
+        let before = world.opened().len();
+        assert!(before > 0 && world.closed().len() == before, "{old}");
+        // The detector calls that degraded.
         world.probes(series, "..s.......s.....s.......");
-        assert_eq!(world.opened().len(), 1, "{old}: {:?}", world.opened());
+        assert_eq!(world.opened().len(), before, "{old}: {:?}", world.opened());
     }
 }
 
