@@ -1,0 +1,3 @@
+//! Placeholder.
+use super::lab::Form;
+pub(crate) fn measure(_: Form) -> bool { true }
