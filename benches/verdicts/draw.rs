@@ -14,6 +14,8 @@ use super::network::Network;
 pub(crate) struct Scenario {
     pub(crate) network: Network,
     pub(crate) truth: Truth,
+    /// Before anything happens that is not there from the start.
+    pub(crate) warm_up: Duration,
     /// From the end of the warm-up on.
     pub(crate) lasts: Duration,
     /// The first hop, where it is watched as a control.
@@ -65,6 +67,7 @@ impl Scenario {
                 place: Place::Nowhere,
                 members: BTreeSet::new(),
             },
+            warm_up: WARM_UP,
             lasts: Duration::from_secs_f64(lasts),
             gateway: None,
         }
@@ -82,6 +85,12 @@ impl Scenario {
     }
 }
 
+/// Thresholds of pings are final after 300 replies, which is a minute.
+pub(crate) const WARM_UP: Duration = Duration::from_secs(70);
+
+/// Those of SYNs after five.
+pub(crate) const WARM_UP_OF_SYNS: Duration = Duration::from_secs(310);
+
 /// A fault that comes and goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bursts {
@@ -94,12 +103,13 @@ impl Bursts {
     /// Bursts of at least 0.5 s: two intervals of pings are what a coincidence must last to be found.
     pub(crate) fn draw(network: &mut Network) -> Self {
         let random = &mut network.random;
-        let lasts = random.random_range(0.5..1.5);
-        Self {
-            lasts,
-            // No multiple of a ping's or a SYN's interval, or the same phase of each burst would be seen again and again.
-            every: lasts * random.random_range(2.0..6.0) + 0.037,
-            at: random.random_range(1.0..6.0),
+        loop {
+            let lasts = random.random_range(0.5..1.5);
+            let every = lasts * random.random_range(2.0..6.0);
+            let at = random.random_range(1.0..6.0);
+            if RHYTHMS.into_iter().all(|rhythm| is_out_of_step(every, rhythm)) {
+                return Self { every, lasts, at };
+            }
         }
     }
 
@@ -108,11 +118,10 @@ impl Bursts {
         self.lasts / self.every
     }
 
-    /// Longer or shorter bursts.
-    pub(crate) fn lasting(self, factor: f64) -> Self {
+    /// So much shorter bursts, as often.
+    pub(crate) fn shorter(self, factor: f64) -> Self {
         Self {
             lasts: self.lasts * factor,
-            every: self.every * factor,
             ..self
         }
     }
@@ -131,6 +140,16 @@ impl Bursts {
         )
     }
 }
+
+/// Whether probes of a rhythm meet every phase of bursts that come in another. A burst that they always miss, or always meet, is not seen for what it is
+/// by whoever probes evenly: its share is not identifiable.
+fn is_out_of_step(every: f64, rhythm: f64) -> bool {
+    let steps = every / rhythm;
+    (steps - steps.round()).abs() > 0.04
+}
+
+/// Seconds between SYNs of a series, and between the rounds of a trace in a hurry.
+const RHYTHMS: [f64; 2] = [1.0, 1.2];
 
 /// From a moment on, for good.
 pub(crate) fn from_then_on(network: &mut Network) -> String {

@@ -26,16 +26,18 @@ mod services;
 #[allow(dead_code, reason = "stories are watched in other ways as well")]
 mod watch;
 
+use std::cmp::Reverse;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use draw::Scenario;
 use lab::Form;
 use pathjitter::diagnose::{Incident, VerdictCode};
 use pathjitter::simnet::Topology;
+use pathjitter::units::Mono;
 use score::Scores;
 use watch::{Plan, Watch};
 
@@ -99,7 +101,7 @@ fn codes(form: Form) -> bool {
         let scenario = draw(seed * 64 + kind_number(*kind));
         let incidents = play(&scenario, *seed);
         let mut scores = scores.lock().expect("no thread has panicked");
-        scores.add(*seed, &scenario.truth, &incidents);
+        scores.add(*seed, &scenario, &incidents);
     });
     let scores = scores.into_inner().expect("no thread has panicked");
     scores.print();
@@ -126,8 +128,8 @@ pub(crate) fn play(scenario: &Scenario, seed: u64) -> Vec<Incident> {
     let plan = Plan {
         v6: scenario.network.v6,
         faster: 1,
-        warm_up: WARM_UP,
-        lasts: WARM_UP + scenario.lasts,
+        warm_up: scenario.warm_up,
+        lasts: scenario.warm_up + scenario.lasts,
         traces: true,
         gateway: scenario.gateway,
     };
@@ -170,12 +172,8 @@ fn kind_number(kind: usize) -> u64 {
     u64::try_from(kind).expect("twenty kinds")
 }
 
-/// Which of several incidents a run counts by: the one with most members, of several the earliest.
-pub(crate) fn main_incident(incidents: &[Incident]) -> Option<&Incident> {
-    let members = |incident: &&Incident| incident.members.len();
-    let most = incidents.iter().map(|incident| incident.members.len()).max()?;
-    incidents.iter().filter(|incident| members(incident) == most).min_by_key(|incident| incident.began)
+/// Which of several incidents a run counts by: of those that were not over before the warm-up was, the one with most members, of several the earliest.
+pub(crate) fn main_incident(incidents: &[Incident], warm: Mono) -> Option<&Incident> {
+    let those = incidents.iter().filter(|incident| incident.last >= warm);
+    those.min_by_key(|incident| (Reverse(incident.members.len()), incident.began))
 }
-
-/// Thresholds are final after 300 replies, which is a minute of echoes.
-const WARM_UP: Duration = Duration::from_secs(70);

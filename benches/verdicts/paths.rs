@@ -18,7 +18,7 @@ pub(crate) fn clean(seed: u64) -> Scenario {
 pub(crate) fn prober_host(seed: u64) -> Scenario {
     let mut network = Network::any(seed);
     network.add_oddities(&[]);
-    let bursts = Bursts::draw(&mut network).lasting(0.33);
+    let bursts = Bursts::draw(&mut network).shorter(0.33);
     let what = if network.random.random_bool(0.5) {
         "host = { frozen = true }"
     } else {

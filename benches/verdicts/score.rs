@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use pathjitter::diagnose::{Incident, VerdictCode};
 use pathjitter::stats::Proportion;
+use pathjitter::units::Mono;
 
-use super::draw::Truth;
+use super::draw::Scenario;
 use super::main_incident;
 
 /// A verdict, or that nothing is wrong.
@@ -29,9 +30,10 @@ pub(crate) struct Scores {
 
 impl Scores {
     /// One more run.
-    pub(crate) fn add(&mut self, seed: u64, truth: &Truth, incidents: &[Incident]) {
+    pub(crate) fn add(&mut self, seed: u64, scenario: &Scenario, incidents: &[Incident]) {
+        let truth = &scenario.truth;
         let code = truth.code;
-        let main = main_incident(incidents);
+        let main = main_incident(incidents, Mono::default().after(scenario.warm_up));
         let found = main.map(|incident| incident.verdict);
         *self.matrix.entry((code, found)).or_default() += 1;
         let mut wrong = |what: String| self.wrong.push((code, seed, what));

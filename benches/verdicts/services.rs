@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use pathjitter::diagnose::VerdictCode;
 use rand::RngExt;
 
-use super::draw::{Bursts, Place, Scenario, any_backend, excess_us, from_then_on, once, one_of};
+use super::draw::{Bursts, Place, Scenario, WARM_UP_OF_SYNS, any_backend, excess_us, from_then_on, once, one_of};
 use super::network::{Network, us};
 
 /// One backend after the other refuses SYNs for 3.5 to 110 s: at least 3 refusals, and less than two minutes.
@@ -49,12 +49,12 @@ pub(crate) fn not_listening(seed: u64) -> Scenario {
     of(VerdictCode::NotListening, network, member, lasts)
 }
 
-/// A limiter that drops, 6 to 54 SYNs a minute of 60, within its limit or beyond it. The rarer outcome comes 6 times a minute or more then, and is
-/// known to be regular after 8.
+/// A limiter that drops, 10 to 50 SYNs a minute of 60, within its limit or beyond it: at least 3 of any 20 SYNs are lost then, so that it is one incident from
+/// the first on, and the rarer outcome is known to be regular after 8, which is 48 s. Slower ones are for `limits`.
 pub(crate) fn syn_rate_limited(seed: u64) -> Scenario {
     let mut network = plain(seed);
     let member = any_backend(&mut network);
-    let rate = network.random.random_range(6..=54);
+    let rate = network.random.random_range(10..=50);
     let burst = network.random.random_range(1..=10);
     let within = ["accepted", "dropped"][network.random.random_range(0..2)];
     let limit = format!("{{ rate = \"{rate}/min\", burst = {burst}, within = \"{within}\" }}");
@@ -121,16 +121,20 @@ pub(crate) fn listen_overflow(seed: u64) -> Scenario {
     of(VerdictCode::ListenOverflow, network, member, at)
 }
 
-/// SYNs are answered late, pings in time, nothing is lost.
+/// SYNs are answered late, pings in time, nothing is lost. Only SYNs show it: their thresholds are final, and there is time for what is judged over 5 or
+/// 10 minutes, since bursts may hit too few of any 20 SYNs to be sudden.
 pub(crate) fn tcp_path(seed: u64) -> Scenario {
     let mut network = plain(seed);
     let member = any_backend(&mut network);
-    let bursts = Bursts::draw(&mut network).lasting(1.5);
+    let bursts = Bursts::draw(&mut network);
     let most = us(3.0 * excess_us(&mut network, &[member]));
     let on = name(&network, member);
     let what = format!("backend.tcp_delay = {{ uniform = \"{most}\" }}");
     network.event(&bursts.times(), &on, &what);
-    of(VerdictCode::TcpPath, network, member, 150.0)
+    Scenario {
+        warm_up: WARM_UP_OF_SYNS,
+        ..of(VerdictCode::TcpPath, network, member, 400.0)
+    }
 }
 
 /// Pings are dropped, delayed or limited, SYNs are not: 50 of them are sent in the same windows.

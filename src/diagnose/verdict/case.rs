@@ -22,6 +22,8 @@ pub(super) struct Seen<'a> {
     pub(super) member: &'a Member,
     pub(super) icmp: Look<'a>,
     pub(super) syn: Look<'a>,
+    /// Whether its counts alone prove nothing, and only the moments of what hit it do.
+    pub(super) believed: bool,
 }
 
 /// What a row makes of a case.
@@ -43,12 +45,14 @@ impl<'a> Case<'a> {
                 member,
                 icmp: Look::of(member.icmp.as_ref(), evidence.began, evidence.last),
                 syn: Look::of(member.syn.as_ref(), evidence.began, evidence.last),
+                believed: false,
             };
             let is_well = |look: &Look<'_>| matches!(look.state, State::Well | State::Absent);
             let proven = together || member.persistent.is_some();
             if proven && is_well(&seen.icmp) && is_well(&seen.syn) {
                 seen.icmp.believe(member.persistent);
                 seen.syn.believe(member.persistent);
+                seen.believed = member.persistent.is_none();
             }
             seen
         });

@@ -21,18 +21,17 @@ pub(super) fn rule(case: &Case<'_>) -> Ruling {
         .unwrap_or_else(|| unknown(case))
 }
 
-/// Row 1. Loss is not explained by delays of this host; a slow loopback explains everything.
+/// Row 1. More loss than usual is not explained by delays of this host; a slow loopback explains everything.
 fn own_host(case: &Case<'_>) -> Option<Ruling> {
     let own = &case.evidence.own;
     let (slow, all) = own.loopback;
     let loopback = Share::new(slow, all).exceeds(USUAL_OF_CONTROLS);
-    let lossy = case
-        .members
-        .iter()
-        .any(|seen| seen.icmp.is_lossy() || seen.syn.is_lossy());
+    // Who is hit no more often than usual is a member by the moments only, and these are this host's own where it stood still. A probe that chance
+    // loses in such a moment is no contradiction.
+    let mut proven = case.members.iter().filter(|seen| !seen.believed);
+    let lossy = proven.clone().any(|seen| seen.icmp.is_lossy() || seen.syn.is_lossy());
     let delays = own.spikes >= 2 && own.own_delay_ratio >= MOST && !lossy;
-    let suffers = case.members.iter().any(Seen::way_suffers);
-    let stalls = own.stalls >= STALLS && case.evidence.healthy.is_empty() && !suffers;
+    let stalls = own.stalls >= STALLS && !proven.any(Seen::way_suffers);
     (loopback || delays || stalls).then(|| Ruling {
         code: VerdictCode::ProberHost,
         suspect: None,
