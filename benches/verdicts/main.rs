@@ -31,11 +31,11 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use draw::Scenario;
 use lab::Form;
-use pathjitter::diagnose::{Incident, VerdictCode};
+use pathjitter::diagnose::{Incident, News, VerdictCode};
 use pathjitter::simnet::Topology;
 use pathjitter::units::Mono;
 use score::Scores;
@@ -87,7 +87,7 @@ const KINDS: [(Option<VerdictCode>, Draw); 20] = [
 
 /// The confusion of all verdicts. Whether the bars are met; a short run is too short to say.
 fn codes(form: Form) -> bool {
-    let (first, runs) = (first_seed(), runs(form));
+    let (first, runs) = (first_seed(), runs(form, 200, 1));
     println!("form: {form:?}; {} kinds, {runs} runs of each, seeds from {first}", KINDS.len());
     let began = Instant::now();
     let mut jobs: Vec<(usize, u64)> = Vec::new();
@@ -99,7 +99,7 @@ fn codes(form: Form) -> bool {
         let (_, draw) = KINDS[*kind];
         // Kinds are drawn from seeds of their own, or they would share their networks.
         let scenario = draw(seed * 64 + kind_number(*kind));
-        let incidents = play(&scenario, *seed);
+        let incidents = incidents(&play(&scenario, *seed));
         let mut scores = scores.lock().expect("no thread has panicked");
         scores.add(*seed, &scenario, &incidents);
     });
@@ -109,20 +109,20 @@ fn codes(form: Form) -> bool {
     scores.meets_bars() || form == Form::Smoke
 }
 
-/// A code takes half a minute.
-fn runs(form: Form) -> u64 {
+/// So many runs of each kind, or as many as are asked for.
+pub(crate) fn runs(form: Form, full: u64, smoke: u64) -> u64 {
     let given = std::env::var("PATHJITTER_RUNS").ok();
-    given.and_then(|runs| runs.parse().ok()).unwrap_or(form.pick(200, 1))
+    given.and_then(|runs| runs.parse().ok()).unwrap_or(form.pick(full, smoke))
 }
 
 /// Development is done with other seeds than those of the figures that are published.
-fn first_seed() -> u64 {
+pub(crate) fn first_seed() -> u64 {
     let given = std::env::var("PATHJITTER_SEED").ok();
     given.and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
 
-/// All incidents of a run, by number, as they were told last.
-pub(crate) fn play(scenario: &Scenario, seed: u64) -> Vec<Incident> {
+/// Watches a run to its end.
+pub(crate) fn play(scenario: &Scenario, seed: u64) -> Watch {
     let text = scenario.network.text();
     let topology = Topology::read(&text).unwrap_or_else(|why| panic!("{why}\n{text}"));
     let plan = Plan {
@@ -133,8 +133,12 @@ pub(crate) fn play(scenario: &Scenario, seed: u64) -> Vec<Incident> {
         traces: true,
         gateway: scenario.gateway,
     };
-    let told = Watch::run(&topology, seed, plan).incidents();
-    told.into_iter().map(|told| told.last).collect()
+    Watch::run(&topology, seed, plan)
+}
+
+/// All incidents of a run, by number, as they were told last.
+pub(crate) fn incidents(watch: &Watch) -> Vec<Incident> {
+    watch.incidents().into_iter().map(|told| told.last).collect()
 }
 
 /// Does something with each of many, on all processors.
@@ -162,8 +166,11 @@ fn tell_about(part: &str, code: &str, number: &str) -> ExitCode {
     };
     let scenario = KINDS[kind].1(seed * 64 + kind_number(kind));
     println!("{}\n{:?} {:?}", scenario.network.text(), scenario.truth, scenario.lasts);
-    for incident in play(&scenario, seed) {
-        println!("{}", score::words(&incident));
+    for (at, news) in play(&scenario, seed).news() {
+        if let News::Incident(stage, incident) = news {
+            let at = Duration::from_nanos(at.as_nanos()).as_secs_f64();
+            println!("{at:.1} {stage:?} {}", score::words(incident));
+        }
     }
     ExitCode::SUCCESS
 }

@@ -96,9 +96,9 @@ impl<'a> Case<'a> {
 
     /// The name of a backend, if it is known.
     pub(super) fn name(&self, target: TargetId) -> Option<Arc<str>> {
-        let all = self.evidence.members.iter().chain(&self.evidence.healthy);
-        all.into_iter()
-            .find(|member| member.target == target)
+        let evidence = self.evidence;
+        let mut all = evidence.members.iter().chain(&evidence.healthy).chain(&evidence.ailing);
+        all.find(|member| member.target == target)
             .map(|member| Arc::clone(&member.name))
     }
 

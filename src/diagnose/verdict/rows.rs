@@ -124,7 +124,7 @@ fn way(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
         });
     };
     if !place.is_at_target() {
-        return Some(on_the_way(case, &place, &symptoms));
+        return Some(on_the_way(case, seen, &place, &symptoms));
     }
     let lossy = seen.icmp.is_lossy() || seen.syn.is_lossy();
     let syn_agrees = seen.syn.is_slow() || seen.syn.bad().all < FEW;
@@ -155,16 +155,24 @@ fn way(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
     })
 }
 
-fn on_the_way(case: &Case<'_>, place: &Place<'_>, symptoms: &str) -> Ruling {
+/// Row 6, or the beginning of row 3: where others suffer behind the same link, it is not private, whoever's incident this is.
+fn on_the_way(case: &Case<'_>, seen: &Seen<'_>, place: &Place<'_>, symptoms: &str) -> Ruling {
     let suspect = place.suspect(case);
     let is_first = place.from == 0 && place.to == 1;
+    let others = place.others(case, seen);
+    let names: Vec<&str> = others.iter().map(|name| &**name).collect();
+    let besides = match names.as_slice() {
+        [] => String::new(),
+        [name] => format!(", and {name} suffers behind it as well"),
+        names => format!(", and {} suffer behind it as well", words::list(names)),
+    };
     Ruling {
-        code: if is_first {
-            VerdictCode::FirstHop
-        } else {
-            VerdictCode::PrivatePath
+        code: match (is_first, others.is_empty()) {
+            (true, _) => VerdictCode::FirstHop,
+            (false, true) => VerdictCode::PrivatePath,
+            (false, false) => VerdictCode::SharedPath,
         },
-        what: format!("{symptoms}; it starts at or before {}", words::hop(&suspect)),
+        what: format!("{symptoms}; it starts at or before {}{besides}", words::hop(&suspect)),
         suspect: Some(suspect),
         next: "look at errors, drops and queues of that link; the backend itself is not the cause".into(),
     }

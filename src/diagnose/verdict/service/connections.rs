@@ -24,7 +24,9 @@ pub(super) fn rule(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
         return Some(dropped(case, seen, &what));
     }
     let comes_back = syn.lost_in_a_row < syn.lost || syn.retransmission_like > 0;
-    if seen.syn.is_lossy() {
+    // A full queue drops and never delays, but for as long as it takes to send again. Who is late more often than silent is slow, and loses some besides.
+    let mostly_late = syn.slow.saturating_sub(syn.retransmission_like) > syn.lost;
+    if seen.syn.is_lossy() && !mostly_late {
         return comes_back.then(|| Ruling {
             code: VerdictCode::ListenOverflow,
             suspect,
@@ -36,7 +38,8 @@ pub(super) fn rule(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
         code: VerdictCode::TcpPath,
         suspect,
         what: format!(
-            "answers SYNs late, loses none, and answers pings in time ({})",
+            "answers SYNs late, loses {}, and answers pings in time ({})",
+            if syn.lost == 0 { "none" } else { "fewer" },
             words::counts(case)
         ),
         next: "look at what handles connections before it: a stateful firewall, connection tracking, a SYN proxy"
