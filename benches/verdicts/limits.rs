@@ -24,7 +24,7 @@ use rand::RngExt;
 use super::draw::{Place, Scenario, WARM_UP};
 use super::lab::Form;
 use super::network::Network;
-use super::score::interval;
+use super::score::{interval, words};
 use super::{each, first_seed, incidents, play, runs};
 
 /// What loses SYNs.
@@ -107,6 +107,10 @@ fn play_one(kind: Kind, seed: u64) -> Score {
     let scenario = draw(kind, seed);
     let told = incidents(&play(&scenario, seed));
     let has = |code| u64::from(told.iter().any(|incident| incident.verdict == code));
+    if (has(VerdictCode::SynRateLimited) == 1) != (kind == Kind::Limiter) && kind != Kind::Rejecting {
+        let words: Vec<String> = told.iter().map(words).collect();
+        eprintln!("{kind:?} {seed}: {}", words.join("\n  "));
+    }
     let ears = listen(&scenario, seed);
     Score {
         runs: 1,

@@ -111,13 +111,23 @@ impl<'a> Case<'a> {
 impl Seen<'_> {
     /// Whether pings say that the way to it is well, or say nothing.
     pub(super) fn icmp_is_no_worse(&self) -> bool {
-        !self.icmp.is_impaired() && !matches!(self.icmp.state, State::Errors(_))
+        let suffers = self.icmp.is_impaired() && !self.pings_are_far_better();
+        !suffers && !matches!(self.icmp.state, State::Errors(_))
     }
 
     /// Whether pings are well, and significantly better than SYNs.
     pub(super) fn only_syn_suffers(&self) -> bool {
-        let pings_are_well = self.icmp.state == State::Well && self.icmp.bad().all >= FEW;
+        let pings_are_well = self.icmp.state == State::Well && self.icmp.bad().all >= FEW || self.pings_are_far_better();
         pings_are_well && self.syn.is_impaired() && self.icmp.bad().cleaner_than(self.syn.bad()) != Cleaner::No
+    }
+
+    /// Whether pings are hit so much more seldom than SYNs that the way can't be what hits these: what pings lose besides is a habit that is not known yet, or another
+    /// matter.
+    pub(super) fn pings_are_far_better(&self) -> bool {
+        let syns = self.syn.stream.map_or(Share::default(), |syn| {
+            Share::new(syn.lost.saturating_add(syn.slow).saturating_add(syn.refused), syn.sent)
+        });
+        self.icmp.bad().is_part_of(syns, FAR)
     }
 
     /// Whether loss or spikes of both, or of what there is, tell of the way and not of a protocol.
@@ -162,6 +172,9 @@ impl Seen<'_> {
         u8::try_from(path.hops.len()).ok()
     }
 }
+
+/// A way that loses a share of all packets loses no fifth of it of others; some firewalls and links tell protocols apart, but not by a little.
+const FAR: f64 = 5.0;
 
 /// A suspect of whom only the address is known.
 pub(super) const fn somebody(address: Option<IpAddr>) -> Suspect {
