@@ -9,7 +9,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pathjitter::diagnose::VerdictCode;
 use pathjitter::engine::{Launch, Launcher};
@@ -25,7 +25,7 @@ use super::draw::{Place, Scenario, WARM_UP};
 use super::lab::Form;
 use super::network::Network;
 use super::score::{interval, words};
-use super::{each, first_seed, incidents, play, runs};
+use super::{each, first_seed, incidents, now, play, runs};
 
 /// What loses SYNs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +58,15 @@ struct Score {
 pub(crate) fn measure(form: Form) -> bool {
     let (first, runs) = (first_seed(), runs(form, 500, 2));
     println!("\nform: {form:?}; SYN limiters beside loss: {runs} runs of each, 10 minutes each, seeds from {first}");
-    let began = Instant::now();
+    let began = now();
     println!(
         "{:<34} {:>5}  {:<24} {:<24} {:<24} {:<24}",
-        "what loses SYNs", "runs", "ours: syn_rate_limited", "or firewall_reject", "SYNs lost, pings not", "dispersion alone"
+        "what loses SYNs",
+        "runs",
+        "ours: syn_rate_limited",
+        "or firewall_reject",
+        "SYNs lost, pings not",
+        "dispersion alone"
     );
     let mut met = true;
     for (kind, name) in KINDS {
@@ -88,7 +93,10 @@ pub(crate) fn measure(form: Form) -> bool {
             _ => share <= 0.01,
         };
     }
-    println!("bars (limiters: 0.97; others: 0.01 at most): {}", if met { "met" } else { "MISSED" });
+    println!(
+        "bars (limiters: 0.97; others: 0.01 at most): {}",
+        if met { "met" } else { "MISSED" }
+    );
     println!("took {:.0} s", began.elapsed().as_secs_f64());
     met || form == Form::Smoke
 }
@@ -137,7 +145,8 @@ fn draw(kind: Kind, seed: u64) -> Scenario {
     let limit = format!(", limit = {{ rate = \"{rate}/min\", burst = {burst} }}");
     match kind {
         Kind::Limiter => {
-            let limit = format!("set.syn_limit = {{ rate = \"{rate}/min\", burst = {burst}, within = \"{within}\" }}\n");
+            let limit =
+                format!("set.syn_limit = {{ rate = \"{rate}/min\", burst = {burst}, within = \"{within}\" }}\n");
             network.backends[0].set.push_str(&limit);
         }
         Kind::Rejecting => {
@@ -152,7 +161,11 @@ fn draw(kind: Kind, seed: u64) -> Scenario {
             network.routers[at].set.push_str(&set);
         }
         Kind::Random | Kind::Bursty => {
-            let mean = if kind == Kind::Random { 1.0 / (1.0 - loss) } else { f64::max(3.0, 1.0 / (1.0 - loss)) };
+            let mean = if kind == Kind::Random {
+                1.0 / (1.0 - loss)
+            } else {
+                f64::max(3.0, 1.0 / (1.0 - loss))
+            };
             add_losses(&mut network, loss, mean);
         }
         Kind::Link => {
@@ -161,7 +174,10 @@ fn draw(kind: Kind, seed: u64) -> Scenario {
         Kind::LinkBursts => {
             let end = 0.2;
             let start = f64::min(1.0, end * loss / (1.0 - loss));
-            let _ = writeln!(network.backends[0].link, "forward.bursts = {{ start = {start:.4}, end = {end} }}");
+            let _ = writeln!(
+                network.backends[0].link,
+                "forward.bursts = {{ start = {start:.4}, end = {end} }}"
+            );
         }
     }
     let code = VerdictCode::SynRateLimited;
@@ -259,7 +275,9 @@ impl Driver for Ears {
             self.pings += 1;
             self.pings_lost += u64::from(is_lost);
         } else {
-            let place = usize::try_from(event.seq.get()).unwrap_or(usize::MAX).saturating_sub(WARM_UP_SYNS);
+            let place = usize::try_from(event.seq.get())
+                .unwrap_or(usize::MAX)
+                .saturating_sub(WARM_UP_SYNS);
             if self.syns.len() <= place {
                 self.syns.resize(place + 1, false);
             }
@@ -294,7 +312,7 @@ const KINDS: [(Kind, &str); 6] = [
 ];
 
 /// Ten windows of a minute, as the index of dispersion asks for, and one to spare.
-const LASTS: Duration = Duration::from_secs(660);
+const LASTS: Duration = Duration::from_mins(11);
 
 /// SYNs of the warm-up.
 const WARM_UP_SYNS: usize = 70;

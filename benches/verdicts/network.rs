@@ -126,7 +126,9 @@ impl Network {
     fn add_noise(&mut self) {
         let loss = self.random.random_range(0.0..0.0015);
         let loss = if self.random.random_bool(0.5) { loss } else { 0.0 };
-        let least = (0..self.backends.len()).map(|at| self.rtt_us(at)).fold(f64::MAX, f64::min);
+        let least = (0..self.backends.len())
+            .map(|at| self.rtt_us(at))
+            .fold(f64::MAX, f64::min);
         let scale = least * self.log_uniform(0.001, 0.015);
         let jitter = match self.random.random_range(0..4) {
             0 => format!("{{ normal = \"{}\" }}", us(scale)),
@@ -215,11 +217,17 @@ impl Network {
         );
         for router in &self.routers {
             let (name, address, set) = (&router.name, router.address, &router.set);
-            let _ = write!(text, "\n[[router]]\nname = \"{name}\"\naddresses = [\"{address}\"]\n{set}");
+            let _ = write!(
+                text,
+                "\n[[router]]\nname = \"{name}\"\naddresses = [\"{address}\"]\n{set}"
+            );
         }
         for backend in &self.backends {
             let (name, address, set) = (&backend.name, backend.address, &backend.set);
-            let _ = write!(text, "\n[[backend]]\nname = \"{name}\"\naddresses = [\"{address}\"]\n{set}");
+            let _ = write!(
+                text,
+                "\n[[backend]]\nname = \"{name}\"\naddresses = [\"{address}\"]\n{set}"
+            );
         }
         for router in &self.routers {
             let parent = router.parent.map_or("host", |parent| &self.routers[parent].name);

@@ -56,7 +56,10 @@ impl Scores {
             *right += u64::from(truth.members.iter().map(String::as_str).eq(names.iter().copied()));
             *all += 1;
         }
-        for other in incidents.iter().filter(|other| Some(other.number) != main.map(|main| main.number)) {
+        for other in incidents
+            .iter()
+            .filter(|other| Some(other.number) != main.map(|main| main.number))
+        {
             if Some(other.verdict) != code {
                 *self.extra.entry(code).or_default() += 1;
                 wrong(format!("besides: {}", words(other)));
@@ -114,7 +117,14 @@ impl Scores {
             })
             .map(name)
             .collect();
-        println!("recall below its bar (interval from 0.95 on): {}", if missed.is_empty() { "none".to_owned() } else { missed.join(", ") });
+        println!(
+            "recall below its bar (interval from 0.95 on): {}",
+            if missed.is_empty() {
+                "none".to_owned()
+            } else {
+                missed.join(", ")
+            }
+        );
         self.macro_f1() >= 0.97
     }
 

@@ -99,7 +99,8 @@ pub(crate) fn port_dropped(seed: u64) -> Scenario {
         let router = router_before(&mut network, member);
         let to = network.backends[member].address;
         let on = format!("\"{}\"", network.routers[router].name);
-        let filter = format!("router.filters = [{{ to = [\"{to}\"], proto = \"tcp\", port = 8080, action = \"drop\" }}]");
+        let filter =
+            format!("router.filters = [{{ to = [\"{to}\"], proto = \"tcp\", port = 8080, action = \"drop\" }}]");
         network.event(&times, &on, &filter);
     }
     let lasts = network.random.random_range(30.0..120.0);

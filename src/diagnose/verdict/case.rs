@@ -117,7 +117,8 @@ impl Seen<'_> {
 
     /// Whether pings are well, and significantly better than SYNs.
     pub(super) fn only_syn_suffers(&self) -> bool {
-        let pings_are_well = self.icmp.state == State::Well && self.icmp.bad().all >= FEW || self.pings_are_far_better();
+        let pings_are_well =
+            self.icmp.state == State::Well && self.icmp.bad().all >= FEW || self.pings_are_far_better();
         pings_are_well && self.syn.is_impaired() && self.icmp.bad().cleaner_than(self.syn.bad()) != Cleaner::No
     }
 

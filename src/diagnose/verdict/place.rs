@@ -52,7 +52,11 @@ impl<'a> Place<'a> {
     pub(super) fn others(&self, case: &Case<'_>, seen: &Seen<'_>) -> Vec<Arc<str>> {
         let sharing = self.blame.filter(|blame| shared_segment(blame).is_some());
         let all = sharing.map_or(&[][..], |blame| &blame.shared_by);
-        let others: Vec<TargetId> = all.iter().copied().filter(|other| *other != seen.member.target).collect();
+        let others: Vec<TargetId> = all
+            .iter()
+            .copied()
+            .filter(|other| *other != seen.member.target)
+            .collect();
         case.names(&others)
     }
 

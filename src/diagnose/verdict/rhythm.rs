@@ -95,7 +95,9 @@ fn one_more(ways: &[f64], least: usize, most: usize) -> Vec<f64> {
 /// A gap in probes; `None` where it is no such number, or longer than anybody waits for.
 fn whole(probes: f64) -> Option<usize> {
     let rounded = Duration::try_from_secs_f64(probes.round()).ok()?.as_secs();
-    usize::try_from(rounded).ok().filter(|probes| (1..=LONGEST).contains(probes))
+    usize::try_from(rounded)
+        .ok()
+        .filter(|probes| (1..=LONGEST).contains(probes))
 }
 
 const RHYTHM: usize = 8;

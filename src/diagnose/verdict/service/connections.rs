@@ -52,8 +52,9 @@ pub(super) fn rule(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
 fn limited(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
     let syn = seen.syn.stream.filter(|stream| stream.lost > 0)?;
     let rhythm = rhythm(syn, case.evidence.last)?;
-    let pings_are_well =
-        matches!(seen.icmp.state, State::Well | State::Shifted) || seen.icmp.tells_nothing() || seen.pings_are_far_better();
+    let pings_are_well = matches!(seen.icmp.state, State::Well | State::Shifted)
+        || seen.icmp.tells_nothing()
+        || seen.pings_are_far_better();
     let outcome = if syn.lost <= syn.replied { "dropped" } else { "passed" };
     let a_minute = 60.0 / rhythm.every.as_secs_f64().max(f64::MIN_POSITIVE);
     pings_are_well.then(|| Ruling {
