@@ -190,7 +190,10 @@ pub(crate) fn main_incident(incidents: &[Incident], warm: Mono) -> Option<&Incid
     those.min_by_key(|incident| (Reverse(incident.members.len()), incident.began))
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a bench takes is no part of what it measures")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a bench takes is no part of what it measures"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -128,7 +128,8 @@ impl Seen<'_> {
         let syns = self.syn.stream.map_or(Share::default(), |syn| {
             Share::new(syn.lost.saturating_add(syn.slow).saturating_add(syn.refused), syn.sent)
         });
-        self.icmp.bad().is_part_of(syns, FAR)
+        // Who moved to another level did so with his SYNs, which prove it later.
+        matches!(self.icmp.state, State::Impaired { .. }) && self.icmp.bad().is_part_of(syns, FAR)
     }
 
     /// Whether loss or spikes of both, or of what there is, tell of the way and not of a protocol.
