@@ -92,6 +92,17 @@ impl Detector {
         self.watched(series).map(Watched::save)
     }
 
+    /// What warm series are allowed over their median is lent to another of the same backend for the time of its warm-up: until then its own
+    /// threshold is so generous that it seems well where both suffer alike.
+    pub fn lend(&mut self, from: SeriesId, to: SeriesId) {
+        let Some(allowed) = self.watched(from).and_then(Watched::allowance) else {
+            return;
+        };
+        if let Some(entry) = entry(&mut self.series, to) {
+            entry.watched.lend(allowed);
+        }
+    }
+
     /// Stops watching a series: ends its open episodes and forgets it.
     pub fn remove(&mut self, series: SeriesId) {
         let Some(entry) = entry(&mut self.series, series) else {

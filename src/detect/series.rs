@@ -73,6 +73,18 @@ impl Watched {
         Saved::of(&self.baseline, &self.threshold)
     }
 
+    /// What replies are allowed over the median, once the warm-up is over.
+    pub(super) fn allowance(&self) -> Option<Rtt> {
+        let level = self.threshold.level().filter(|_| self.threshold.is_warm())?;
+        let allowed = level.threshold.as_nanos().checked_sub(level.baseline.as_nanos())?;
+        Some(Rtt::from_nanos(allowed))
+    }
+
+    /// Lends it an allowance for its warm-up.
+    pub(super) fn lend(&mut self, allowed: Rtt) {
+        self.threshold.lend(allowed);
+    }
+
     /// Takes an event of this series.
     pub(super) fn handle(&mut self, event: &Event, shared: &mut Shared) {
         let outcome = match event.what {

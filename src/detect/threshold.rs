@@ -12,7 +12,8 @@
 //! nothing of what hits less than a tenth of all probes. A series whose nature is such a tail spikes for a day, and is called jittery.
 //!
 //! The first 20 replies have no threshold, then a generous one until there are 300 over 30 s. After a level shift the allowance from before
-//! it stands for the time of warm-up, or the four deviations of the new level.
+//! it stands for the time of warm-up, or the four deviations of the new level. So does what the pings of the same backend are allowed, once they are
+//! warm: SYNs go the same way at a fifth of the pace, and whoever takes both for alike must judge both alike.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(super) struct Threshold {
     level: Option<Level>,
     lows: Lows,
     warm: bool,
-    /// What was allowed before the last level shift, in ns.
+    /// What was allowed before the last level shift, or what others are allowed, in ns.
     inherited: Option<u64>,
 }
 
@@ -101,6 +102,13 @@ impl Threshold {
             threshold: Rtt::from_nanos(median.saturating_add(excess)),
             shift: Rtt::from_nanos(shift_distance(shape)),
         });
+    }
+
+    /// What replies of another kind from the same place are allowed stands until these have warmed up.
+    pub(super) fn lend(&mut self, allowed: Rtt) {
+        if !self.warm {
+            self.inherited.get_or_insert(allowed.as_nanos());
+        }
     }
 
     /// The baseline was replaced: warm up again, with the allowance from before.

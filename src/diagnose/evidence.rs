@@ -23,6 +23,8 @@ pub struct Evidence {
     pub members: Vec<Member>,
     /// Who was probed meanwhile and does not.
     pub healthy: Vec<Member>,
+    /// Who was probed meanwhile and is neither: hit as well, but not known to have to do with this.
+    pub ailing: Vec<Member>,
     /// What explains who suffers and who does not, the best first; empty where nothing does or no path is known.
     pub blames: Vec<Blame>,
     /// What this host did meanwhile.

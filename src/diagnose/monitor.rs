@@ -36,7 +36,7 @@ use crate::correlate::{Change, CoincidenceOptions, Coincidences, Stream, Trouble
 use crate::detect::{Cause, Detector, Kind, Level, Saved, SpikeEnd, Watch};
 use crate::engine::{Launch, Launcher};
 use crate::localize::Unit;
-use crate::outcome::{Event, StampSource};
+use crate::outcome::{Event, Proto, StampSource};
 use crate::series::Series;
 use crate::sweep::{PathChange, PathReport, SweepOptions};
 use crate::units::{Mono, ProbeSeq, Rtt, SeriesId};
@@ -337,6 +337,7 @@ impl Monitor {
         self.take_changes(now);
         if self.tick.is_some_and(|tick| tick <= now) {
             self.tick = Some(now.after(TICK));
+            self.lend_thresholds();
             let everybody = self.table.backends().map(|(target, _)| target);
             self.cases.set_own_trouble(self.own.trouble(now), everybody, now);
         }
@@ -365,6 +366,19 @@ impl Monitor {
     #[must_use]
     pub fn level(&self, id: SeriesId) -> Option<Level> {
         self.detector.level(id)
+    }
+
+    /// SYNs are sent seldom, and pings of the same backend know sooner what is normal.
+    fn lend_thresholds(&mut self) {
+        for (_, backend) in self.table.backends() {
+            let of = |proto: Proto| backend.probes.iter().filter(move |(_, other)| *other == proto);
+            let Some((pings, _)) = of(Proto::Icmp).next() else {
+                continue;
+            };
+            for (syns, _) in of(Proto::Tcp) {
+                self.detector.lend(*pings, *syns);
+            }
+        }
     }
 
     /// What was measured while this host stood still is nobody else's fault.

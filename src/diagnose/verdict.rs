@@ -27,6 +27,7 @@
 mod case;
 mod look;
 mod place;
+mod rhythm;
 mod route;
 mod rows;
 mod service;

@@ -99,7 +99,7 @@ impl Watch {
             },
         };
         // Another phase with each seed; no rhythm is a multiple of it.
-        watch.run_until(Mono::default().after(Duration::from_millis(97 * seed)));
+        watch.run_until(Mono::default().after(Duration::from_millis(97 * (seed % 64))));
         if let Some(address) = plan.gateway {
             watch.admit(&control(address), pace(Proto::Icmp, 1), Role::Gateway);
         }

@@ -5,6 +5,7 @@
 //! of them does alone since about then; and incidents whose verdicts name the same culprit become one.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::case::{Case, Judge};
 use crate::correlate::{Anomaly, AnomalyKind};
@@ -98,7 +99,10 @@ impl Cases {
         let mut place = 0;
         while let Some(culprit) = self.open.get(place).map(culprit) {
             if culprit.is_some() {
-                self.merge_into(place, now, |case| self::culprit(case) == culprit);
+                let sharing = sharing(&self.open[place]);
+                self.merge_into(place, now, |case| {
+                    self::culprit(case) == culprit || self::sharing(case).iter().any(|name| sharing.contains(name))
+                });
             }
             place += 1;
         }
@@ -156,6 +160,14 @@ fn culprit(case: &Case) -> Option<(VerdictCode, Option<IpAddr>)> {
         }
         _ => None,
     }
+}
+
+/// Who suffers by a part of the way that the verdict calls shared. One and the same backend has it from one such part: traces may only have narrowed
+/// it down in one of two incidents.
+fn sharing(case: &Case) -> Vec<Arc<str>> {
+    let shared = case.verdict().filter(|verdict| verdict.code == VerdictCode::SharedPath);
+    let suspect = shared.and_then(|verdict| verdict.suspect.as_ref());
+    suspect.map_or(Vec::new(), |suspect| suspect.shared_by.clone())
 }
 
 fn is_called(case: &Case, code: VerdictCode) -> bool {

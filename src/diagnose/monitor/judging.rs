@@ -64,15 +64,14 @@ impl Records<'_> {
         for blame in &mut blames {
             narrow(blame, &members);
         }
+        let (well, ailing): (Vec<Member>, Vec<Member>) = others.into_iter().partition(is_well);
         let evidence = Evidence {
             kind,
             began: case.began,
             last: last_bad(&members).map_or(case.last, |last| last.min(to).max(case.last)),
             members,
-            healthy: bystanders
-                .into_iter()
-                .chain(others.into_iter().filter(is_well))
-                .collect(),
+            healthy: bystanders.into_iter().chain(well).collect(),
+            ailing,
             blames,
             chance: case.chance,
             onset_skew: case.onset_skew,

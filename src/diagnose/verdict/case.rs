@@ -22,6 +22,8 @@ pub(super) struct Seen<'a> {
     pub(super) member: &'a Member,
     pub(super) icmp: Look<'a>,
     pub(super) syn: Look<'a>,
+    /// Whether its counts alone prove nothing, and only the moments of what hit it do.
+    pub(super) believed: bool,
 }
 
 /// What a row makes of a case.
@@ -43,12 +45,14 @@ impl<'a> Case<'a> {
                 member,
                 icmp: Look::of(member.icmp.as_ref(), evidence.began, evidence.last),
                 syn: Look::of(member.syn.as_ref(), evidence.began, evidence.last),
+                believed: false,
             };
             let is_well = |look: &Look<'_>| matches!(look.state, State::Well | State::Absent);
             let proven = together || member.persistent.is_some();
             if proven && is_well(&seen.icmp) && is_well(&seen.syn) {
                 seen.icmp.believe(member.persistent);
                 seen.syn.believe(member.persistent);
+                seen.believed = member.persistent.is_none();
             }
             seen
         });
@@ -92,9 +96,9 @@ impl<'a> Case<'a> {
 
     /// The name of a backend, if it is known.
     pub(super) fn name(&self, target: TargetId) -> Option<Arc<str>> {
-        let all = self.evidence.members.iter().chain(&self.evidence.healthy);
-        all.into_iter()
-            .find(|member| member.target == target)
+        let evidence = self.evidence;
+        let mut all = evidence.members.iter().chain(&evidence.healthy).chain(&evidence.ailing);
+        all.find(|member| member.target == target)
             .map(|member| Arc::clone(&member.name))
     }
 
@@ -107,13 +111,25 @@ impl<'a> Case<'a> {
 impl Seen<'_> {
     /// Whether pings say that the way to it is well, or say nothing.
     pub(super) fn icmp_is_no_worse(&self) -> bool {
-        !self.icmp.is_impaired() && !matches!(self.icmp.state, State::Errors(_))
+        let suffers = self.icmp.is_impaired() && !self.pings_are_far_better();
+        !suffers && !matches!(self.icmp.state, State::Errors(_))
     }
 
     /// Whether pings are well, and significantly better than SYNs.
     pub(super) fn only_syn_suffers(&self) -> bool {
-        let pings_are_well = self.icmp.state == State::Well && self.icmp.bad().all >= FEW;
+        let pings_are_well =
+            self.icmp.state == State::Well && self.icmp.bad().all >= FEW || self.pings_are_far_better();
         pings_are_well && self.syn.is_impaired() && self.icmp.bad().cleaner_than(self.syn.bad()) != Cleaner::No
+    }
+
+    /// Whether pings are hit so much more seldom than SYNs that the way can't be what hits these: what pings lose besides is a habit that is not known yet, or another
+    /// matter.
+    pub(super) fn pings_are_far_better(&self) -> bool {
+        let syns = self.syn.stream.map_or(Share::default(), |syn| {
+            Share::new(syn.lost.saturating_add(syn.slow).saturating_add(syn.refused), syn.sent)
+        });
+        // Who moved to another level did so with his SYNs, which prove it later.
+        matches!(self.icmp.state, State::Impaired { .. }) && self.icmp.bad().is_part_of(syns, FAR)
     }
 
     /// Whether loss or spikes of both, or of what there is, tell of the way and not of a protocol.
@@ -158,6 +174,9 @@ impl Seen<'_> {
         u8::try_from(path.hops.len()).ok()
     }
 }
+
+/// A way that loses a share of all packets loses no fifth of it of others; some firewalls and links tell protocols apart, but not by a little.
+const FAR: f64 = 5.0;
 
 /// A suspect of whom only the address is known.
 pub(super) const fn somebody(address: Option<IpAddr>) -> Suspect {

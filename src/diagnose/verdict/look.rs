@@ -1,4 +1,4 @@
-//! What one stream of probes looks like, in one word, and whether losses come at even distances.
+//! What one stream of probes looks like, in one word.
 
 use std::time::Duration;
 
@@ -155,62 +155,9 @@ fn is_refused(stream: &StreamEvidence, span: Duration) -> bool {
     in_a_row.max(stream.refused_in_a_row) >= 2 || stream.refused >= 3_u64.saturating_mul(minutes.max(1))
 }
 
-/// A rhythm of the rarer outcome.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Rhythm {
-    /// The usual distance: the median.
-    pub(super) every: Duration,
-    /// So many events.
-    pub(super) times: usize,
-}
-
-/// Whether passes or drops come at even distances: 8 of them or more up to the newest, with a coefficient of variation of gaps below 0.25 (a token
-/// bucket: about 0.12, chance: about 1).
-pub(super) fn rhythm(stream: &StreamEvidence, last: Mono) -> Option<Rhythm> {
-    let times = &stream.minority_at;
-    let gaps: Vec<f64> = times
-        .windows(2)
-        .filter_map(|pair| Some(pair.last()?.since(*pair.first()?).as_secs_f64()))
-        .collect();
-    let newest = *times.last()?;
-    let mut longest = (0..gaps.len())
-        .map(|from| gaps[from..].to_vec())
-        .take_while(|gaps| gaps.len() + 1 >= RHYTHM)
-        .find(|gaps| is_even(gaps))?;
-    let times = longest.len() + 1;
-    let middle = longest.len() / 2;
-    let (_, every, _) = longest.select_nth_unstable_by(middle, f64::total_cmp);
-    // Losses in a row are as even as the probes are.
-    let is_sparse = *every >= SPARSE * stream.interval.as_secs_f64();
-    let goes_on = last.since(newest).as_secs_f64() <= GAPS_OLD * *every;
-    (is_sparse && goes_on).then(|| Rhythm {
-        every: Duration::try_from_secs_f64(*every).unwrap_or_default(),
-        times,
-    })
-}
-
-/// Whether gaps are about the same.
-fn is_even(gaps: &[f64]) -> bool {
-    let Ok(count) = u32::try_from(gaps.len()).map(f64::from) else {
-        return false;
-    };
-    let mean = gaps.iter().sum::<f64>() / count;
-    let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count;
-    mean > 0.0 && variance.sqrt() < EVEN * mean
-}
-
 /// So many lost before it is said that nothing was ever answered.
 const NEVER: u64 = 3;
 
 /// Bursts that lose 60 % for a second lose 5 of 5 probes once in 13 times, but not for 2 s.
 const GONE: u64 = 5;
 const GONE_FOR: Duration = Duration::from_secs(2);
-
-const RHYTHM: usize = 8;
-const EVEN: f64 = 0.25;
-
-/// In intervals.
-const SPARSE: f64 = 1.9;
-
-/// After so many gaps without another one it is over.
-const GAPS_OLD: f64 = 3.0;

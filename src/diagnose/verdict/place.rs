@@ -2,14 +2,16 @@
 //!
 //! Likelihood tells parts from each other only where somebody else uses one and not the other; a backend alone behind a router leaves the router and
 //! itself in one class. Traces along the path tell those apart, but know nothing of other paths. So a trace's word counts where healthy backends do not
-//! contradict it, and likelihood's where there is none.
+//! contradict it, and likelihood's where there is none. Where likelihood finds that others suffer by the same segment, both must be right.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::case::{Case, Seen, somebody};
 use super::words;
 use crate::diagnose::{Member, Suspect};
 use crate::localize::{Blame, Part};
+use crate::units::TargetId;
 
 /// A part of the way to one backend: behind `from`, at or before `to`.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +32,9 @@ impl<'a> Place<'a> {
         let cleared = cleared(&path.hops, &case.evidence.healthy).min(last);
         let blame = case.evidence.blames.iter().find(|blame| names(blame, seen.member));
         let traced = path.starts_at.filter(|(from, to)| *to > cleared && from < to);
-        let (from, to) = match (traced, blame.map(|blame| &blame.part)) {
-            (Some((from, to)), _) => (from.max(cleared), to),
+        let narrowed = blame.and_then(shared_segment).zip(traced).and_then(common_part);
+        let (from, to) = match (narrowed.or(traced), blame.map(|blame| &blame.part)) {
+            (Some((from, to)), _) => (from.max(cleared.min(to.saturating_sub(1))), to),
             (None, Some(Part::Segment { from_ttl, to_ttl, .. })) => ((*from_ttl).max(cleared.min(*to_ttl)), *to_ttl),
             (None, Some(Part::Target(_)) | None) => (cleared, last.saturating_add(1)),
         };
@@ -43,6 +46,18 @@ impl<'a> Place<'a> {
             blame,
             address: hop.copied().flatten(),
         })
+    }
+
+    /// Others who suffer by the same part of the way.
+    pub(super) fn others(&self, case: &Case<'_>, seen: &Seen<'_>) -> Vec<Arc<str>> {
+        let sharing = self.blame.filter(|blame| shared_segment(blame).is_some());
+        let all = sharing.map_or(&[][..], |blame| &blame.shared_by);
+        let others: Vec<TargetId> = all
+            .iter()
+            .copied()
+            .filter(|other| *other != seen.member.target)
+            .collect();
+        case.names(&others)
     }
 
     /// Whether it is, or may be, the last link or the backend itself.
@@ -105,6 +120,20 @@ fn scored(case: &Case<'_>, blame: Option<&Blame>, suspect: Suspect) -> Suspect {
         cleared_by: case.names(&blame.cleared_by),
         ..suspect
     }
+}
+
+/// A segment behind which two suffer or more: it can't be the last link of one of them.
+fn shared_segment(blame: &Blame) -> Option<(u8, u8)> {
+    match blame.part {
+        Part::Segment { from_ttl, to_ttl, .. } if blame.shared_by.len() >= 2 => Some((from_ttl, to_ttl)),
+        _ => None,
+    }
+}
+
+/// What is part of both.
+fn common_part((one, other): ((u8, u8), (u8, u8))) -> Option<(u8, u8)> {
+    let common = (one.0.max(other.0), one.1.min(other.1));
+    (common.0 < common.1).then_some(common)
 }
 
 fn names(blame: &Blame, member: &Member) -> bool {

@@ -21,18 +21,17 @@ pub(super) fn rule(case: &Case<'_>) -> Ruling {
         .unwrap_or_else(|| unknown(case))
 }
 
-/// Row 1. Loss is not explained by delays of this host; a slow loopback explains everything.
+/// Row 1. More loss than usual is not explained by delays of this host; a slow loopback explains everything.
 fn own_host(case: &Case<'_>) -> Option<Ruling> {
     let own = &case.evidence.own;
     let (slow, all) = own.loopback;
     let loopback = Share::new(slow, all).exceeds(USUAL_OF_CONTROLS);
-    let lossy = case
-        .members
-        .iter()
-        .any(|seen| seen.icmp.is_lossy() || seen.syn.is_lossy());
+    // Who is hit no more often than usual is a member by the moments only, and these are this host's own where it stood still. A probe that chance
+    // loses in such a moment is no contradiction.
+    let mut proven = case.members.iter().filter(|seen| !seen.believed);
+    let lossy = proven.clone().any(|seen| seen.icmp.is_lossy() || seen.syn.is_lossy());
     let delays = own.spikes >= 2 && own.own_delay_ratio >= MOST && !lossy;
-    let suffers = case.members.iter().any(Seen::way_suffers);
-    let stalls = own.stalls >= STALLS && case.evidence.healthy.is_empty() && !suffers;
+    let stalls = own.stalls >= STALLS && !proven.any(Seen::way_suffers);
     (loopback || delays || stalls).then(|| Ruling {
         code: VerdictCode::ProberHost,
         suspect: None,
@@ -125,7 +124,7 @@ fn way(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
         });
     };
     if !place.is_at_target() {
-        return Some(on_the_way(case, &place, &symptoms));
+        return Some(on_the_way(case, seen, &place, &symptoms));
     }
     let lossy = seen.icmp.is_lossy() || seen.syn.is_lossy();
     let syn_agrees = seen.syn.is_slow() || seen.syn.bad().all < FEW;
@@ -156,16 +155,24 @@ fn way(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
     })
 }
 
-fn on_the_way(case: &Case<'_>, place: &Place<'_>, symptoms: &str) -> Ruling {
+/// Row 6, or the beginning of row 3: where others suffer behind the same link, it is not private, whoever's incident this is.
+fn on_the_way(case: &Case<'_>, seen: &Seen<'_>, place: &Place<'_>, symptoms: &str) -> Ruling {
     let suspect = place.suspect(case);
     let is_first = place.from == 0 && place.to == 1;
+    let others = place.others(case, seen);
+    let names: Vec<&str> = others.iter().map(|name| &**name).collect();
+    let besides = match names.as_slice() {
+        [] => String::new(),
+        [name] => format!(", and {name} suffers behind it as well"),
+        names => format!(", and {} suffer behind it as well", words::list(names)),
+    };
     Ruling {
-        code: if is_first {
-            VerdictCode::FirstHop
-        } else {
-            VerdictCode::PrivatePath
+        code: match (is_first, others.is_empty()) {
+            (true, _) => VerdictCode::FirstHop,
+            (false, true) => VerdictCode::PrivatePath,
+            (false, false) => VerdictCode::SharedPath,
         },
-        what: format!("{symptoms}; it starts at or before {}", words::hop(&suspect)),
+        what: format!("{symptoms}; it starts at or before {}{besides}", words::hop(&suspect)),
         suspect: Some(suspect),
         next: "look at errors, drops and queues of that link; the backend itself is not the cause".into(),
     }

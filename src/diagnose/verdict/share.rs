@@ -63,6 +63,12 @@ impl Share {
         }
     }
 
+    /// Whether it is less than a part of `other`, interval against interval, so many times over.
+    pub(super) fn is_part_of(self, other: Self, times: f64) -> bool {
+        let ends = self.interval().zip(other.interval());
+        ends.is_some_and(|(here, there)| here.high * times < there.low)
+    }
+
     /// The share with its 95 % interval; `None` without probes.
     pub(super) fn interval(self) -> Option<Proportion> {
         Proportion::wilson(self.bad, self.all)

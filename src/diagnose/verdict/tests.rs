@@ -87,6 +87,7 @@ fn case(kind: AnomalyKind, members: Vec<Member>, healthy: Vec<Member>) -> Eviden
         last: at(LAST),
         members,
         healthy,
+        ailing: Vec::new(),
         blames: Vec::new(),
         own: OwnEvidence {
             loopback: (0, 140),

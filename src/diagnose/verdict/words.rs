@@ -298,7 +298,7 @@ pub(super) fn seconds(duration: Duration) -> String {
 }
 
 /// Names with commas; of many the first.
-fn list(names: &[&str]) -> String {
+pub(super) fn list(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [one] => (*one).to_owned(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::silence::dropped;
 use crate::diagnose::VerdictCode;
 use crate::diagnose::verdict::case::{Case, Ruling, Seen};
-use crate::diagnose::verdict::look::{State, rhythm, silent_for};
+use crate::diagnose::verdict::look::{State, silent_for};
+use crate::diagnose::verdict::rhythm::rhythm;
 use crate::diagnose::verdict::words;
 
 /// Rows 14 to 17: SYNs suffer and pings do not.
@@ -24,7 +25,9 @@ pub(super) fn rule(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
         return Some(dropped(case, seen, &what));
     }
     let comes_back = syn.lost_in_a_row < syn.lost || syn.retransmission_like > 0;
-    if seen.syn.is_lossy() {
+    // A full queue drops and never delays, but for as long as it takes to send again. Who is late more often than silent is slow, and loses some besides.
+    let mostly_late = syn.slow.saturating_sub(syn.retransmission_like) > syn.lost;
+    if seen.syn.is_lossy() && !mostly_late {
         return comes_back.then(|| Ruling {
             code: VerdictCode::ListenOverflow,
             suspect,
@@ -36,7 +39,8 @@ pub(super) fn rule(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
         code: VerdictCode::TcpPath,
         suspect,
         what: format!(
-            "answers SYNs late, loses none, and answers pings in time ({})",
+            "answers SYNs late, loses {}, and answers pings in time ({})",
+            if syn.lost == 0 { "none" } else { "fewer" },
             words::counts(case)
         ),
         next: "look at what handles connections before it: a stateful firewall, connection tracking, a SYN proxy"
@@ -48,7 +52,9 @@ pub(super) fn rule(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
 fn limited(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
     let syn = seen.syn.stream.filter(|stream| stream.lost > 0)?;
     let rhythm = rhythm(syn, case.evidence.last)?;
-    let pings_are_well = matches!(seen.icmp.state, State::Well | State::Shifted) || seen.icmp.tells_nothing();
+    let pings_are_well = matches!(seen.icmp.state, State::Well | State::Shifted)
+        || seen.icmp.tells_nothing()
+        || seen.pings_are_far_better();
     let outcome = if syn.lost <= syn.replied { "dropped" } else { "passed" };
     let a_minute = 60.0 / rhythm.every.as_secs_f64().max(f64::MIN_POSITIVE);
     pings_are_well.then(|| Ruling {

@@ -131,6 +131,7 @@ prop_compose! {
         last in moment(),
         members in proptest::collection::vec(any_member(), 0..4),
         healthy in proptest::collection::vec(any_member(), 0..3),
+        ailing in proptest::collection::vec(any_member(), 0..3),
         blames in proptest::collection::vec(any_blame(), 0..3),
         own in ([count(), count(), count(), count()], ratio(), proptest::option::of((count(), count()))),
         chance in proptest::option::of(ratio()),
@@ -138,7 +139,7 @@ prop_compose! {
         let ([stalls, spikes, slow, all], own_delay_ratio, gateway) = own;
         let longest = Duration::from_millis(stalls);
         Evidence {
-            kind, began, last, members, healthy, blames, chance, onset_skew: longest,
+            kind, began, last, members, healthy, ailing, blames, chance, onset_skew: longest,
             own: OwnEvidence { stalls, longest, loopback: (slow, all), spikes, own_delay_ratio, faults: 0, gateway },
         }
     }
