@@ -8,6 +8,8 @@ mod support;
 mod behind_tun;
 mod ending;
 mod outputs;
+mod own_host;
+mod own_network;
 mod reloading;
 mod stream;
 
