@@ -7,6 +7,7 @@ mod support;
 
 mod behind_tun;
 mod ending;
+mod many;
 mod outputs;
 mod own_host;
 mod own_network;

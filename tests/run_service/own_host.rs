@@ -1,5 +1,8 @@
 //! What befalls the prober's own host: none of it may look like the doing of the network, and nothing may be passed over.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -47,6 +50,92 @@ fn a_service_that_is_stopped_says_so_and_accuses_nobody() {
     assert_disturbed_windows_are_marked(&report, noise);
     assert_no_incident(&report);
     assert_slots_are_missing(&report);
+}
+
+#[test]
+fn a_service_whose_control_group_is_frozen_says_so_and_accuses_nobody() {
+    let Some(lab) = Lab::new() else { return };
+    let Some(group) = ControlGroup::new("freezer") else {
+        return;
+    };
+    let pair = Pair::new(&lab);
+    let _port = Listener::open(&pair.backend, OPEN);
+    let run = watching(&pair);
+    group.take(&run);
+    group.write("freezer.state", "FROZEN");
+    thread::sleep(STOPPED);
+    group.write("freezer.state", "THAWED");
+    let report = ended(run);
+    let noise = longest_stall(&report);
+    assert!(late(noise) >= STOPPED, "{noise}");
+    assert_nothing_lost(&report);
+    assert_disturbed_windows_are_marked(&report, noise);
+    assert_no_incident(&report);
+}
+
+#[test]
+fn a_service_that_gets_no_processor_time_is_an_incident_of_its_own_host_alone() {
+    let Some(lab) = Lab::new() else { return };
+    let Some(group) = ControlGroup::new("cpu") else { return };
+    let pair = Pair::new(&lab);
+    let _port = Listener::open(&pair.backend, OPEN);
+    let mut run = watching(&pair);
+    group.take(&run);
+    // 2 ms in each half second: far less than it needs, so that it stands still for most of the time.
+    group.write("cpu.cfs_period_us", "500000");
+    group.write("cpu.cfs_quota_us", "2000");
+    run.wait_for(|line| line.contains("\"incident_open\""));
+    group.write("cpu.cfs_quota_us", "-1");
+    let report = ended(run);
+    assert_nothing_lost(&report);
+    assert_no_incident(&report);
+    let incidents = report.events.iter().filter(|event| event["event"] == "incident_open");
+    assert!(incidents.count() > 0, "it is told");
+}
+
+/// A control group (version 1) of a test, removed with it.
+struct ControlGroup(PathBuf);
+
+impl ControlGroup {
+    /// None where the system has no such controllers or lets nobody make groups, which is said.
+    fn new(controller: &str) -> Option<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "pathjitter-test-{}-{}",
+            std::process::id(),
+            MADE.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = Path::new("/sys/fs/cgroup").join(controller).join(name);
+        match fs::create_dir(&path) {
+            Ok(()) => Some(Self(path)),
+            Err(error) => {
+                eprintln!("lab: NOT TESTED: no control group {}: {error}", path.display());
+                None
+            }
+        }
+    }
+
+    fn take(&self, run: &Guest) {
+        self.write("cgroup.procs", &run.id().to_string());
+    }
+
+    fn write(&self, key: &str, value: &str) {
+        fs::write(self.0.join(key), value).unwrap_or_else(|error| panic!("{key}: {error}"));
+    }
+}
+
+impl Drop for ControlGroup {
+    fn drop(&mut self) {
+        // Whoever is still in it is killed with the test; until then nothing may stay frozen or without time.
+        let _ = fs::write(self.0.join("freezer.state"), "THAWED");
+        let _ = fs::write(self.0.join("cpu.cfs_quota_us"), "-1");
+        let members = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
+        let parent = self.0.with_file_name("cgroup.procs");
+        for member in members.lines() {
+            let _ = fs::write(&parent, member);
+        }
+        let _ = fs::remove_dir(&self.0);
+    }
 }
 
 /// The `own_noise` line of the longest stall.

@@ -278,6 +278,9 @@ impl Sink for RunSink {
                 let known = Arc::clone(&member.known);
                 self.outbox.put(Worth::Probe, Job::Probe(known, *event));
             }
+            if matches!(event.what, What::SendFailed(_)) {
+                self.host.not_sent(event.sent_at);
+            }
             self.windows.record(event);
         }
         self.monitor.handle_event(event);

@@ -12,7 +12,7 @@ use crate::report::HostTrouble;
 use crate::units::Mono;
 
 /// What this host did to its own measurement between two moments, beside stalls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::app) struct Upset {
     /// From when on.
     pub(in crate::app) from: Mono,
@@ -20,6 +20,8 @@ pub(in crate::app) struct Upset {
     pub(in crate::app) to: Mono,
     /// Packets that its sockets dropped for want of room.
     pub(in crate::app) receive_drops: u64,
+    /// Probes that never left.
+    pub(in crate::app) send_errors: u64,
     /// Whether its wall clock was stepped, or it was suspended.
     pub(in crate::app) clock_stepped: bool,
 }
@@ -37,6 +39,8 @@ pub(super) struct HostWatch {
     untold: Option<Upset>,
     /// When it may be told.
     tell_at: Mono,
+    /// For how long nothing is told after something was.
+    quiet: Duration,
     /// Until when it is not known what this host has just done.
     unknown_until: Option<Mono>,
 }
@@ -53,8 +57,8 @@ impl HostWatch {
             self.upset(Upset {
                 from: before,
                 to: now.mono,
-                receive_drops: 0,
                 clock_stepped: true,
+                ..Upset::default()
             });
         }
         let is_late = due.is_some_and(|due| now.mono.since(due) > LATE);
@@ -92,16 +96,32 @@ impl HostWatch {
             from,
             to,
             receive_drops: packets.into(),
-            clock_stepped: false,
+            ..Upset::default()
         });
     }
 
-    /// What is to be told at `now`: the first upset at once, and a sum of those that follow from time to time.
+    /// A probe could not be sent. Its window says that by itself.
+    pub(super) fn not_sent(&mut self, at: Mono) {
+        self.add_untold(Upset {
+            from: at,
+            to: at,
+            send_errors: 1,
+            ..Upset::default()
+        });
+    }
+
+    /// What is to be told at `now`: the first upset at once, and a sum of those that follow, ever more rarely while they go on.
     pub(super) fn take(&mut self, now: Mono) -> Option<Upset> {
         if self.untold.is_none() || now < self.tell_at {
             return None;
         }
-        self.tell_at = now.after(QUIET);
+        let goes_on = now.since(self.tell_at) <= QUIET;
+        self.quiet = if goes_on {
+            (self.quiet * 2).clamp(QUIET, LONGEST_QUIET)
+        } else {
+            QUIET
+        };
+        self.tell_at = now.after(self.quiet);
         self.untold.take()
     }
 
@@ -125,11 +145,16 @@ impl HostWatch {
             self.upsets.pop_front();
         }
         self.upsets.push_back(upset);
+        self.add_untold(upset);
+    }
+
+    fn add_untold(&mut self, upset: Upset) {
         match &mut self.untold {
             Some(untold) => {
                 untold.from = untold.from.min(upset.from);
                 untold.to = untold.to.max(upset.to);
                 untold.receive_drops += upset.receive_drops;
+                untold.send_errors += upset.send_errors;
                 untold.clock_stepped |= upset.clock_stepped;
             }
             untold => *untold = Some(upset),
@@ -143,8 +168,11 @@ const REMEMBERED: usize = 64;
 /// As late as stalls begin, and longer than it takes to notice one.
 const LATE: Duration = Duration::from_millis(20);
 
-/// A queue that overflows all the time is a line in this time, as long as a window of figures by default.
+/// After the first upset the next line is due in this time, as long as a window of figures by default.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// A target without a route is a line in this time at least, and no more than two dozen of them in a day.
+const LONGEST_QUIET: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 mod tests {
@@ -225,16 +253,17 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_overflows_all_the_time_is_told_at_once_and_then_every_ten_seconds_and_nothing_is_left_out() {
+    fn an_upset_that_goes_on_is_told_at_once_and_ever_more_rarely_and_nothing_is_left_out() {
         let mut host = HostWatch::default();
         let mut told = Vec::new();
-        for ms in (0..25_000).step_by(100) {
+        for ms in (20_000..55_000).step_by(100) {
             host.dropped(3, at(ms), at(ms + 100));
             told.extend(host.take(at(ms + 100)).map(|upset| upset.receive_drops));
         }
         told.extend(host.take_rest().map(|upset| upset.receive_drops));
-        assert_eq!(told, [3, 300, 300, 750 - 603]);
+        // After 0.1 s, 10 s later, 20 s later, and the rest of 35 s.
+        assert_eq!(told, [3, 300, 600, 1_050 - 903]);
         // Ten looks in a second, and those that touch it on both sides.
-        assert_eq!(host.during(at(23_000), at(24_000)).receive_drops, 3 * 12);
+        assert_eq!(host.during(at(53_000), at(54_000)).receive_drops, 3 * 12);
     }
 }

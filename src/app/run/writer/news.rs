@@ -65,6 +65,7 @@ impl Writer {
             from: wall_of(&*self.clock, upset.from),
             to: wall_of(&*self.clock, upset.to),
             receive_drops: upset.receive_drops,
+            send_errors: upset.send_errors,
             clock_stepped: upset.clock_stepped,
             ..HostNoise::default()
         };
