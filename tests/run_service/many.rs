@@ -39,12 +39,8 @@ fn a_thousand_targets_are_watched_from_the_start_without_a_loss_and_left_on_requ
         took < jiff::SignedDuration::try_from(Duration::from_secs(30)).expect("seconds"),
         "{took}"
     );
-    let incidents = report.events.iter().filter(|event| event["event"] == "incident_open");
-    assert!(
-        incidents
-            .into_iter()
-            .all(|incident| incident["verdict"] == "prober_host")
-    );
+    let mut incidents = report.events.iter().filter(|event| event["event"] == "incident_open");
+    assert!(incidents.all(|incident| incident["verdict"] == "prober_host"));
 }
 
 #[test]
