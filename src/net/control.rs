@@ -30,6 +30,9 @@ pub trait Sink: Send {
     /// A moment has come that was asked for. All packets that arrived before `now` were read, and their events told.
     fn handle_deadline(&mut self, _now: Reading) {}
 
+    /// This host has dropped so many packets at full receive queues, at some time between two moments.
+    fn receive_dropped(&mut self, _packets: u32, _from: Mono, _to: Mono) {}
+
     /// Who decides about probes beyond the schedule, if anybody does.
     fn launcher(&mut self) -> Option<&mut dyn Launcher> {
         None

@@ -270,13 +270,14 @@ impl<S: Sink> Native<S> {
 
     /// Reads the counters of dropped packets: answers that this host has dropped itself are not loss.
     fn note_drops(&mut self, now: Mono) {
-        self.drops_noted_at = now;
+        let before = std::mem::replace(&mut self.drops_noted_at, now);
         for (_, channel) in self.sockets.channels() {
             // Where the kernel can't say (before Linux 4.12), drops stay unknown.
             let Ok(drops @ 1..) = channel.take_drops() else {
                 continue;
             };
             self.prober.handle_receive_drops(channel.proto(), drops, now);
+            self.sink.receive_dropped(drops, before, now);
             match channel.proto() {
                 Proto::Icmp | Proto::Udp => self.noise.icmp_receive_drops += u64::from(drops),
                 Proto::Tcp => self.noise.tcp_receive_drops += u64::from(drops),

@@ -2,7 +2,8 @@
 //!
 //! A line that is written in one call to a file opened with `O_APPEND` does not interleave with the lines of other processes, and a
 //! reader that follows the file never sees half a line. Where the system takes only a part (a full disk, a full pipe), the rest
-//! follows; where that fails, the next line begins on a fresh one, so that a torn line spoils no other.
+//! follows; where that fails, the beginning is taken back from a file, and elsewhere the next line begins on a fresh one, so that a torn
+//! line spoils no other.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -34,16 +35,8 @@ pub enum OutputError {
 pub struct Output<W> {
     name: String,
     sink: W,
-    state: LineState,
-}
-
-/// Where the sink stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LineState {
-    /// At the beginning of a line.
-    Fresh,
-    /// Behind a part of a line whose rest could not be written.
-    Torn,
+    /// Bytes of a line whose rest could not be written.
+    torn: usize,
 }
 
 impl Output<File> {
@@ -56,6 +49,20 @@ impl Output<File> {
         let own = io::stdout().as_fd().try_clone_to_owned()?;
         Ok(Self::new("standard output", File::from(own)))
     }
+
+    /// Takes the beginning of a line back that could not be written to its end, where it stands in a file. What can't be taken back
+    /// stays, and the next line begins on a fresh one.
+    pub fn take_back_torn(&mut self) {
+        let Ok(metadata) = self.sink.metadata() else { return };
+        let torn = u64::try_from(self.torn).unwrap_or(u64::MAX);
+        if let Some(whole) = metadata.len().checked_sub(torn)
+            && torn > 0
+            && metadata.is_file()
+            && self.sink.set_len(whole).is_ok()
+        {
+            self.torn = 0;
+        }
+    }
 }
 
 impl<W: Write> Output<W> {
@@ -64,7 +71,7 @@ impl<W: Write> Output<W> {
         Self {
             name: name.into(),
             sink,
-            state: LineState::Fresh,
+            torn: 0,
         }
     }
 
@@ -74,7 +81,7 @@ impl<W: Write> Output<W> {
     ///
     /// [`OutputError::Closed`] once the reader has left, else [`OutputError::Write`]. A line may be written after a failed one.
     pub fn write(&mut self, lines: &[u8]) -> Result<(), OutputError> {
-        if self.state == LineState::Torn {
+        if self.torn > 0 {
             self.write_whole(b"\n")?;
         }
         self.write_whole(lines)
@@ -87,7 +94,7 @@ impl<W: Write> Output<W> {
     /// As [`Self::write`].
     pub fn draw(&mut self, frame: &[u8]) -> Result<(), OutputError> {
         let drawn = self.write_whole(frame);
-        self.state = LineState::Fresh;
+        self.torn = 0;
         drawn
     }
 
@@ -103,11 +110,8 @@ impl<W: Write> Output<W> {
                 Ok(0) => return Err(self.error(ErrorKind::WriteZero.into())),
                 Ok(n) => {
                     let (taken, left) = rest.split_at_checked(n).unwrap_or((rest, &[]));
-                    self.state = if taken.ends_with(b"\n") {
-                        LineState::Fresh
-                    } else {
-                        LineState::Torn
-                    };
+                    let ended = taken.iter().rposition(|byte| *byte == b'\n');
+                    self.torn = ended.map_or(self.torn + n, |end| taken.len() - end - 1);
                     rest = left;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

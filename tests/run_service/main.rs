@@ -7,7 +7,10 @@ mod support;
 
 mod behind_tun;
 mod ending;
+mod many;
 mod outputs;
+mod own_host;
+mod own_network;
 mod reloading;
 mod stream;
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::Lab;
+use crate::support::{Guest, Lab, PATHJITTER};
 use crate::{assert_stream, is_whole_window, lines_of, read, running};
 
 #[test]
@@ -47,6 +47,49 @@ fn a_full_disk_is_said_once_and_the_stream_goes_on() {
     assert_eq!(report.stderr.lines().count(), 1, "{}", report.stderr);
     assert!(report.stderr.contains("/dev/full"), "{}", report.stderr);
     assert_eq!(report.windows().len(), 3);
+}
+
+#[test]
+fn a_log_on_a_full_disk_has_whole_lines_and_is_told_how_many_it_misses_when_there_is_space_again() {
+    let Some(lab) = Lab::new() else { return };
+    let host = lab.host("alone");
+    // What is written to the disk is gone with it, so the log is copied to another place at the end.
+    let [disk, place] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let copy = place.path().join("log");
+    // A disk of its own, with room for some dozens of lines beside what is removed later.
+    let script = format!(
+        "mount -t tmpfs -o size=256k none {disk} && head -c 192k /dev/zero >{disk}/ballast || exit 1
+         {PATHJITTER} run --no-trace --json --each -i 5ms --window 1s --log {disk}/log 127.0.0.2 & run=$!
+         trap 'rm {disk}/ballast' USR2; trap 'kill -s TERM $run' TERM
+         wait $run; while kill -0 $run 2>/dev/null; do wait $run; done
+         wait $run; code=$?; cp {disk}/log {copy}; exit $code",
+        disk = disk.path().display(),
+        copy = copy.display(),
+    );
+    let mut command = host.command("unshare");
+    command.args(["--mount", "bash", "-c", &script]);
+    let mut run = Guest::start(command);
+    let is_probe = |line: &str| line.contains("\"probe\"");
+    run.wait_for_many(600, is_probe);
+    run.signal("USR2");
+    run.wait_for(|line| line.contains("can be written again"));
+    run.wait_for_many(20, is_probe);
+    run.signal("TERM");
+    let report = read(&run.finish());
+    let log = lines_of(&copy);
+    let missing = report.events.len() - log.len();
+    let told = log.iter().filter(|event| event["event"] == "error");
+    let told: u64 = told
+        .map(|error| error["dropped_before"].as_u64().expect("a count"))
+        .sum();
+    assert!(missing > 0, "the disk was full");
+    assert_eq!(u64::try_from(missing).unwrap(), told);
+    let (mut all, mut lines) = (report.events.iter(), log.iter());
+    assert!(
+        lines.all(|line| all.any(|event| event == line)),
+        "no line is twice or changed"
+    );
+    assert_eq!(report.stderr.lines().count(), 1, "{}", report.stderr);
 }
 
 #[test]

@@ -108,6 +108,11 @@ impl Guest {
         &self.seen
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
         kill(name, &self.child.id().to_string());

@@ -56,6 +56,9 @@ impl Destination {
             // The reader of a file that is a pipe may come back.
             Err(OutputError::Closed { .. }) if self.path.is_none() => Written::Unread,
             Err(error) => {
+                if self.path.is_some() {
+                    self.output.take_back_torn();
+                }
                 if self.lost == 0 {
                     let error = anyhow::Error::new(error);
                     complain(&format!(

@@ -1,21 +1,25 @@
 //! The packet thread's side of `run`: figures, judgement, and what they have to say, handed over to the writer.
 
+mod host;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::host::HostWatch;
+pub(in crate::app) use self::host::Upset;
 use super::outbox::{Outbox, Worth};
 use super::roster::{Entry, Key, Purpose};
 use super::writer::{Job, Known, WindowJob};
-use crate::clock::{ClockEpoch, Reading, StepGuard};
+use crate::clock::Reading;
 use crate::detect::Saved;
-use crate::diagnose::{Monitor, News, Stall, Watched};
+use crate::diagnose::{Monitor, News, Watched};
 use crate::engine::Launcher;
 use crate::net::Sink;
 use crate::outcome::{Event, StampSource, What};
-use crate::report::{Completeness, HostTrouble};
+use crate::report::Completeness;
 use crate::series::Series;
-use crate::stats::{ClosedWindow, WindowOptions, Windows};
+use crate::stats::{WindowOptions, Windows};
 use crate::units::{Mono, SeriesId};
 
 /// Measures and judges all series of a service.
@@ -133,6 +137,8 @@ impl RunSink {
     pub(in crate::app) fn close(&mut self, now: Mono) {
         self.monitor.handle_deadline(now);
         self.tell(now);
+        let upset = self.host.take_rest();
+        self.tell_upset(upset);
         self.windows.close(now);
         self.tell_windows(now);
         self.monitor.close(now);
@@ -168,6 +174,13 @@ impl RunSink {
         }
     }
 
+    /// Hands over what this host did that is no stall.
+    fn tell_upset(&self, upset: Option<Upset>) {
+        if let Some(upset) = upset {
+            self.outbox.put(Worth::Word, Job::Upset(upset));
+        }
+    }
+
     /// Hands over the windows that are over.
     fn tell_windows(&mut self, now: Mono) {
         while let Some(closed) = self.windows.poll_closed(now) {
@@ -182,7 +195,7 @@ impl RunSink {
                 } else {
                     Completeness::Cut
                 },
-                host: self.host.during(&closed),
+                host: self.host.during(closed.start, closed.start.after(closed.length)),
                 closed,
             };
             self.outbox.put(Worth::Window, Job::Window(known, Box::new(window)));
@@ -265,6 +278,9 @@ impl Sink for RunSink {
                 let known = Arc::clone(&member.known);
                 self.outbox.put(Worth::Probe, Job::Probe(known, *event));
             }
+            if matches!(event.what, What::SendFailed(_)) {
+                self.host.not_sent(event.sent_at);
+            }
             self.windows.record(event);
         }
         self.monitor.handle_event(event);
@@ -272,16 +288,25 @@ impl Sink for RunSink {
     }
 
     fn next_deadline(&mut self) -> Option<Mono> {
-        let windows = self.windows.next_deadline();
+        let windows = self.windows.next_deadline().map(|at| self.host.not_before(at));
         windows.into_iter().chain(self.monitor.next_deadline()).min()
     }
 
     fn handle_deadline(&mut self, now: Reading) {
-        self.host.observe(now);
+        let due = self.next_deadline();
+        self.host.observe(now, due);
         self.monitor.handle_deadline(now.mono);
         self.tell(now.mono);
-        self.tell_windows(now.mono);
+        let upset = self.host.take(now.mono);
+        self.tell_upset(upset);
+        if self.host.is_known(now.mono) {
+            self.tell_windows(now.mono);
+        }
         self.forget(now.mono);
+    }
+
+    fn receive_dropped(&mut self, packets: u32, from: Mono, to: Mono) {
+        self.host.dropped(packets, from, to);
     }
 
     fn launcher(&mut self) -> Option<&mut dyn Launcher> {
@@ -303,41 +328,3 @@ const fn series_of(news: &News) -> Option<SeriesId> {
         News::Incident(..) | News::OwnNoise(_) | News::ControlSpiked { .. } => None,
     }
 }
-
-/// What this host did lately, for the windows that it happened in.
-#[derive(Default)]
-struct HostWatch {
-    guard: StepGuard,
-    epoch: ClockEpoch,
-    stepped_at: Option<Mono>,
-    stalls: VecDeque<Stall>,
-}
-
-impl HostWatch {
-    fn observe(&mut self, now: Reading) {
-        let epoch = self.guard.observe(now);
-        if epoch != self.epoch {
-            self.epoch = epoch;
-            self.stepped_at = Some(now.mono);
-        }
-    }
-
-    fn note(&mut self, stall: Stall) {
-        if self.stalls.len() >= STALLS {
-            self.stalls.pop_front();
-        }
-        self.stalls.push_back(stall);
-    }
-
-    fn during(&self, window: &ClosedWindow) -> HostTrouble {
-        let (from, to) = (window.start, window.start.after(window.length));
-        HostTrouble {
-            receive_drops: 0,
-            clock_stepped: self.stepped_at.is_some_and(|at| from <= at && at <= to),
-            control_disturbed: self.stalls.iter().any(|stall| stall.from <= to && stall.to >= from),
-        }
-    }
-}
-
-/// Stalls remembered for the windows that they happened in: a host with more of them in one window is disturbed anyway.
-const STALLS: usize = 64;

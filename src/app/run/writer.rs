@@ -21,6 +21,7 @@ use super::board::Board;
 use super::destination::{Destination, Written};
 use super::outbox::Dropped;
 use super::roster::Labels;
+use super::sink::Upset;
 use crate::app::printer::Shows;
 use crate::app::process::{screen, wall_of};
 use crate::clock::Clock;
@@ -48,6 +49,8 @@ pub(in crate::app) enum Job {
     Window(Arc<Known>, Box<WindowJob>),
     /// What the monitor said, when, and about which series, if it is one.
     News(Mono, Option<Arc<Known>>, Box<News>),
+    /// What this host did to its own measurement, beside stalls.
+    Upset(Upset),
     /// The program speaks of itself.
     Said(Said),
     /// The addresses of a name were looked up.
@@ -409,6 +412,7 @@ impl Shows for Writer {
                 }
                 self.news(at, about.as_deref(), *news)?;
             }
+            Job::Upset(upset) => self.upset(&upset)?,
             Job::Said(said) => self.said(&said)?,
             Job::Resolved(resolved) => self.resolved(&resolved)?,
             Job::Draw => self.draw()?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Known, Writer};
 use crate::app::process::wall_of;
+use crate::app::run::sink::Upset;
 use crate::app::trace::verdict;
 use crate::detect::{Cause, SpikeEnd};
 use crate::diagnose::{Incident, News, PathKnowledge, SpikeNews, Stage, Stall};
@@ -55,6 +56,21 @@ impl Writer {
             return Ok(());
         }
         let line = self.text.own_noise(at, &noise);
+        self.text(&line)
+    }
+
+    /// What this host did that is no stall.
+    pub(super) fn upset(&mut self, upset: &Upset) -> Result<(), OutputError> {
+        let noise = HostNoise {
+            from: wall_of(&*self.clock, upset.from),
+            to: wall_of(&*self.clock, upset.to),
+            receive_drops: upset.receive_drops,
+            send_errors: upset.send_errors,
+            clock_stepped: upset.clock_stepped,
+            ..HostNoise::default()
+        };
+        self.json(|json| Some(json.own_noise(noise.to, &noise)))?;
+        let line = self.text.own_noise(noise.to, &noise);
         self.text(&line)
     }
 
