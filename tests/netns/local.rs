@@ -62,7 +62,6 @@ fn send_errors_in_between_do_not_shift_the_stamps_of_the_others() {
         let report = ping(&pair.prober, &format!("-v -c 300 -i 5ms -W 300ms {}", at(target, OPEN)));
         for (proto, before) in ["icmp", "tcp"].into_iter().zip(&mut before) {
             let all = pair.prober.nft_packets(&format!("{proto}_denied"));
-            eprintln!("DEBUG {proto} {target} {}", report.stderr);
             let denied = all - *before;
             *before = all;
             assert!(denied > 0, "the firewall did its part");

@@ -81,7 +81,7 @@ fn an_address_that_is_removed_and_given_back_loses_nothing() {
         drop(
             pair.prober
                 .sh(&format!("ip addr add {}/24 dev backend", pair.link.left.v4)),
-        )
+        );
     };
     let report = interrupted(&pair, removed, given, has_unsent);
     assert_only_unsent(&report, "icmp");

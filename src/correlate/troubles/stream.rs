@@ -130,8 +130,8 @@ impl Watched {
         }
         let [loss, spikes] = Channel::ALL.map(|channel| self.alarms(channel, patience));
         let alarms = loss.min(spikes);
-        let lost = self.of_this_spell(self.channels[Channel::Loss.index()]);
-        let is_run = loss <= spikes && lost.spell().runs == 1;
+        let recent = self.of_this_spell(self.channels[Channel::Loss.index()]);
+        let is_run = loss <= spikes && recent.spell().runs == 1;
         let cause = if is_run { Cause::Silent } else { Cause::Frequent };
         let is_refused_often = refusals.bits.count_ones() > REFUSALS;
         if is_refused_often {
