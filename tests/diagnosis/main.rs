@@ -7,6 +7,7 @@ mod judge;
 mod log;
 mod recorded;
 mod watch;
+mod words;
 
 use std::net::IpAddr;
 use std::sync::Mutex;
