@@ -17,7 +17,7 @@
 //! | 14 | SYNs are lost or passed at even distances, pings are not | `syn_rate_limited` |
 //! | 15 | SYNs are lost, all of them and for 5 s, pings are not | `port_dropped` |
 //! | 16 | SYNs are lost now and then, pings are not | `listen_overflow` |
-//! | 17 | SYN-ACKs are late, pings are not, nothing is lost | `tcp_path` |
+//! | 17 | SYN-ACKs are late, and fewer are lost; pings are neither | `tcp_path` |
 //! | | several at once, and no place in common | `common_cause` |
 //! | | anything else | `unknown` |
 //!
