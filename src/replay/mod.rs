@@ -1,8 +1,8 @@
 //! From recorded lines back to what they mean: the judgement of [`diagnose`](crate::diagnose) after the fact.
 //!
-//! Lines of NDJSON in, incidents out, sans-IO. Each run of each vantage is judged by a monitor of its own, as it was live ([`player`]); incidents
+//! Lines of NDJSON in, incidents out, sans-IO. Each run of each vantage is judged by a monitor of its own, as it was live (`player`); incidents
 //! that several vantages saw are joined into one ([`Joiner`]). Of vantages that recorded windows and no probes, windows that are bad at the same time are
-//! named, and no more is claimed ([`windows`]).
+//! named, and no more is claimed (`windows`).
 //!
 //! | what is not recorded | what is done |
 //! |---|---|
