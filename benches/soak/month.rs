@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use pathjitter::correlate::{CoincidenceOptions, TroubleOptions};
-use pathjitter::diagnose::{Incident, Monitor, MonitorOptions, News, Role, Stage, Watched};
+use pathjitter::diagnose::{Monitor, MonitorOptions, News, Role, Stage, Watched};
 use pathjitter::outcome::{Answer, Answered, Event, Fate, InTime, Proto, StampSource, Timing, What};
 use pathjitter::series::{Endpoint, Series};
 use pathjitter::stats::{WindowOptions, Windows};
@@ -14,7 +14,8 @@ use pathjitter::units::{Mono, ProbeSeq, Rtt, SeriesId, nanos};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::noise::{Backend, Came, DAY, Trouble};
+use crate::noise::{Backend, Came, DAY};
+use crate::tally::Tally;
 
 /// A service that watches backends, each by ping and by SYN.
 pub(crate) struct Month {
@@ -33,10 +34,7 @@ pub(crate) struct Month {
     unsettled: VecDeque<(Probe, Fate)>,
     pub(crate) probes: u64,
     pub(crate) closed_windows: u64,
-    /// All that befell single backends, in order of time, with its backend.
-    pub(crate) troubles: Vec<(usize, Trouble)>,
-    /// All incidents as they ended.
-    pub(crate) incidents: Vec<Incident>,
+    pub(crate) tally: Tally,
 }
 
 /// When it was sent, and of which series it is.
@@ -60,8 +58,7 @@ impl Month {
             unsettled: VecDeque::new(),
             probes: 0,
             closed_windows: 0,
-            troubles: Vec::new(),
-            incidents: Vec::new(),
+            tally: Tally::default(),
         };
         month.turns.sort_unstable();
         for number in 0..2 * backends {
@@ -141,7 +138,9 @@ impl Month {
         self.probes += 1;
         let number = usize::try_from(series / 2).unwrap_or(0);
         let (came, trouble) = self.backends[number].probe(seconds(at), habits(series).0, &mut self.random);
-        self.troubles.extend(trouble.map(|trouble| (number, trouble)));
+        if let Some(trouble) = trouble {
+            self.tally.befalls(number, trouble);
+        }
         let answer = match came {
             Came::ReplyAfterUs(us) => Some((us, false)),
             Came::RefusalAfterUs(us) => Some((us, true)),
@@ -208,7 +207,7 @@ impl Month {
     fn listen(&mut self) {
         while let Some(news) = self.monitor.poll() {
             if let News::Incident(Stage::Close, incident) = news {
-                self.incidents.push(*incident);
+                self.tally.closed(&incident);
             }
         }
     }

@@ -47,7 +47,7 @@ pub(crate) struct Trouble {
 }
 
 /// What kinds of that there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Burst,
     Restart,

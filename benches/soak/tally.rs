@@ -1,94 +1,101 @@
 //! Which incidents of a month were about something.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, VecDeque};
 
 use pathjitter::diagnose::Incident;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use crate::month::{Month, seconds};
+use crate::month::seconds;
 use crate::noise::{DAY, Kind, Trouble};
 
-/// What was found, and what there was.
+/// What was found, and what there was. It is counted as it comes: what is kept of a month must not look like memory that grows.
+#[derive(Default)]
 pub(crate) struct Tally {
-    /// Of each kind: how many befell backends, and of how many an incident told.
-    kinds: [(Kind, u32, u32); 3],
-    true_ones: u32,
-    /// Of one backend that nothing befell, and of several.
-    false_ones: Vec<String>,
+    /// What befell single backends in the last days, in order of time: which, what, and whether an incident told of it.
+    troubles: VecDeque<(usize, Trouble, bool)>,
+    /// What befell them before: how many of each kind were told, and how many there were.
+    before: BTreeMap<Kind, (usize, usize)>,
+    true_ones: usize,
+    false_ones: usize,
+    /// The first of those.
+    shown: Vec<String>,
     by_verdict: BTreeMap<&'static str, u32>,
-    days: f64,
 }
 
 impl Tally {
-    pub(crate) fn of(month: &Month) -> Self {
-        let mut tally = Self {
-            kinds: [Kind::Burst, Kind::Restart, Kind::Shift].map(|kind| (kind, 0, 0)),
-            true_ones: 0,
-            false_ones: Vec::new(),
-            by_verdict: BTreeMap::new(),
-            days: month.days(),
-        };
-        for (backend, trouble) in &month.troubles {
-            let is_told = month
-                .incidents
-                .iter()
-                .any(|incident| only(incident) == Some(name(*backend).as_str()) && is_about(incident, trouble));
-            if let Some((_, all, told)) = tally.kinds.iter_mut().find(|(kind, ..)| *kind == trouble.kind) {
-                *all += 1;
-                *told += u32::from(is_told);
+    /// Something befalls a backend.
+    pub(crate) fn befalls(&mut self, backend: usize, trouble: Trouble) {
+        self.troubles.push_back((backend, trouble, false));
+        while let Some((_, first, _)) = self.troubles.front()
+            && first.to + REMEMBERED < trouble.from
+        {
+            self.put_away();
+        }
+    }
+
+    /// Counts the oldest, which no incident will be about any more.
+    fn put_away(&mut self) {
+        if let Some((_, trouble, told)) = self.troubles.pop_front() {
+            let (of_told, all) = self.before.entry(trouble.kind).or_default();
+            *of_told += usize::from(told);
+            *all += 1;
+        }
+    }
+
+    /// An incident is over. Whatever it may be about has begun by now.
+    pub(crate) fn closed(&mut self, incident: &Incident) {
+        *self.by_verdict.entry(incident.verdict.as_str()).or_default() += 1;
+        let mut is_true = false;
+        if let Some(one) = only(incident) {
+            let his = self.troubles.iter_mut().filter(|(backend, ..)| name(*backend) == one);
+            for (_, trouble, told) in his {
+                let about = is_about(incident, trouble);
+                *told |= about;
+                is_true |= about;
             }
         }
-        for incident in &month.incidents {
-            *tally.by_verdict.entry(incident.verdict.as_str()).or_default() += 1;
-            let of_one = only(incident).is_some_and(|one| {
-                let mut his = month.troubles.iter().filter(|(backend, _)| name(*backend) == one);
-                his.any(|(_, trouble)| is_about(incident, trouble))
-            });
-            if of_one {
-                tally.true_ones += 1;
-            } else {
-                let day = seconds(incident.began) / DAY;
-                tally.false_ones.push(format!(
-                    "day {day:.4}: {}: {}",
-                    incident.verdict.as_str(),
-                    incident.message
-                ));
-            }
+        if is_true {
+            self.true_ones += 1;
+            return;
         }
-        tally
+        self.false_ones += 1;
+        if self.shown.len() < SHOWN {
+            let day = seconds(incident.began) / DAY;
+            let verdict = incident.verdict.as_str();
+            self.shown
+                .push(format!("day {day:.4}: {verdict}: {}", incident.message));
+        }
     }
 
     /// Whether chance explains the false ones by the budget.
     pub(crate) fn is_within_budget(&self, days: u64) -> bool {
         // Of a Poisson number of mean 1, 99.9 % are at most 5; shorter runs have no more.
         let most = if days <= 30 { 5 } else { 5 * days / 30 };
-        u64::try_from(self.false_ones.len()).is_ok_and(|count| count <= most)
+        u64::try_from(self.false_ones).is_ok_and(|count| count <= most)
     }
-}
 
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (kind, all, told) in self.kinds {
-            writeln!(f, "{kind:?}: {told} of {all} told as incidents of that backend alone")?;
+    /// All of it, after so many days.
+    pub(crate) fn words(&mut self, days: f64) -> String {
+        while !self.troubles.is_empty() {
+            self.put_away();
         }
-        let count = self.false_ones.len();
-        let [low, high] = interval(count).map(|bound| bound * 30.0 / self.days);
-        writeln!(
-            f,
-            "incidents: {} true, {count} false; false ones in 30 days: 95 % interval {low:.2} to {high:.2}",
-            self.true_ones
-        )?;
-        let verdicts: Vec<String> = self
+        let counted = self
+            .before
+            .iter()
+            .map(|(kind, (told, all))| format!("{kind:?}: {told} of {all} told as incidents of that backend alone"));
+        let mut lines: Vec<String> = counted.collect();
+        let [low, high] = interval(self.false_ones).map(|bound| bound * 30.0 / days);
+        lines.push(format!(
+            "incidents: {} true, {} false; false ones in 30 days: 95 % interval {low:.2} to {high:.2}",
+            self.true_ones, self.false_ones
+        ));
+        let verdicts = self
             .by_verdict
             .iter()
-            .map(|(verdict, count)| format!("{verdict} {count}"))
-            .collect();
-        writeln!(f, "verdicts: {}", verdicts.join(", "))?;
-        for words in self.false_ones.iter().take(SHOWN) {
-            writeln!(f, "  false: {words}")?;
-        }
-        Ok(())
+            .map(|(verdict, count)| format!("{verdict} {count}"));
+        lines.push(format!("verdicts: {}", verdicts.collect::<Vec<_>>().join(", ")));
+        lines.extend(self.shown.iter().map(|words| format!("  false: {words}")));
+        lines.join("\n")
     }
 }
 
@@ -120,6 +127,9 @@ fn interval(count: usize) -> [f64; 2] {
 /// What befell a backend shows in probes sent just before, and a shift is certain a minute later.
 const BEFORE: f64 = 2.0;
 const AFTER: f64 = 120.0;
+
+/// No incident over a single thing lasts longer; what is remembered of a month must not look like memory that grows.
+const REMEMBERED: f64 = 3.0 * DAY;
 
 /// More than anybody reads.
 const SHOWN: usize = 40;

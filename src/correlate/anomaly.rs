@@ -66,7 +66,8 @@ pub struct Anomaly {
     pub members: Vec<Hit>,
     /// Backends of the group that were probed meanwhile and are not affected.
     pub healthy: Vec<TargetId>,
-    /// The probability that chance alone does this, where independence can be tested.
+    /// What chance alone does, as far as it was known when the anomaly was found: of several backends the probability that independent ones coincide
+    /// so (where it coincides again, the smallest one), of one backend how many such alarms are expected of a stream like it in 30 days.
     pub chance: Option<f64>,
     /// Between the first spikes of the first and of the last member that were part of it when it was opened.
     pub onset_skew: Duration,

@@ -30,16 +30,18 @@ mod gathering;
 mod group;
 mod habit;
 mod incidents;
+mod onsets;
 mod stream;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use self::backend::{Backend, Spike};
-use self::channel::Channel;
+use self::channel::{CHANNELS, Channel};
 use self::gathering::{Gathering, MEMORY};
 use self::group::Group;
 use self::incidents::{Alarm, Incidents};
+use self::onsets::Onsets;
 use self::stream::Followed;
 use super::{AnomalyKind, Change, GroupId, Stream, Suspicion};
 use crate::detect::{Finding, Found, Level};
@@ -66,6 +68,8 @@ pub struct Coincidences {
     backends: Vec<Option<Backend>>,
     /// The first is everybody.
     groups: Vec<Group>,
+    /// Who began when, of all that may still be found around it.
+    onsets: Onsets,
     /// When this host was at fault, newest last.
     discounted: VecDeque<(Mono, Mono)>,
     incidents: Incidents,
@@ -84,6 +88,7 @@ impl Coincidences {
             streams: Vec::new(),
             backends: Vec::new(),
             groups: vec![Group::new(GroupId(0), Vec::new())],
+            onsets: Onsets::default(),
             discounted: VecDeque::new(),
             incidents: Incidents::default(),
             suspected: Vec::new(),
@@ -108,9 +113,7 @@ impl Coincidences {
             .get_or_insert_with(Backend::new)
             .series
             .push(series);
-        if !self.groups[0].members.contains(&stream.target) {
-            self.groups[0].members.push(stream.target);
-        }
+        self.groups[0].add(stream.target);
         self.refresh(stream.target);
     }
 
@@ -273,14 +276,16 @@ impl Coincidences {
         if !backend.is_some_and(|backend| backend.begin(channel, at)) {
             return;
         }
+        self.onsets.add(channel, at, target);
         let mut alarms = Vec::new();
         let mut widest = 0;
         for place in 0..self.groups.len() {
             let group = &self.groups[place];
-            if !group.members.contains(&target) {
+            if !group.has(target) {
                 continue;
             }
-            let Some(gathering) = Gathering::around(at, group, channel, &self.backends) else {
+            let known = (&self.onsets, &*self.backends);
+            let Some(gathering) = Gathering::around(at, group, channel, known) else {
                 continue;
             };
             if self.incidents.join(&gathering, (target, at), &self.backends) {
@@ -299,7 +304,9 @@ impl Coincidences {
     fn judge(&mut self, place: usize, channel: Channel, gathering: &Gathering) -> Option<Alarm> {
         let group = &self.groups[place];
         let allowance = group.allowance(channel.index());
-        let (chance, probed) = gathering.chance(group, channel, &self.backends);
+        let enough = allowance.single.max(self.suspicious());
+        let known = gathering.chance(group, channel, &self.backends, enough);
+        let (chance, probed) = known.unwrap_or((1.0, 0));
         let floor = probed.div_ceil(10).max(2);
         let verdict = if gathering.members.len() >= floor && chance <= allowance.single {
             Some((AnomalyKind::Coincidence, chance))
@@ -381,6 +388,7 @@ impl Coincidences {
             .max();
         let window = self.groups.iter().map(|group| group.window).max().unwrap_or_default();
         let settled = now.before(timeout.unwrap_or_default() + window.saturating_mul(2) + SLACK);
+        self.onsets.forget_before(settled);
         let elapsed = now.since(turned_at).as_secs_f64();
         for target in self.groups[0].members.clone() {
             self.refresh(target);
@@ -395,16 +403,24 @@ impl Coincidences {
         let tests = chance::factor(self.groups.len() * Channel::ALL.len() * 2);
         let budget = self.options.false_alarms_per_30_days / tests;
         let suspicious = self.suspicious();
-        for channel in Channel::ALL.map(Channel::index) {
-            for (target, backend) in self.backends.iter_mut().enumerate() {
-                let groups = self.groups.iter().enumerate();
-                let mine = groups.filter(|(place, group)| {
-                    *place == 0 || group.members.iter().any(|member| member.index() == target)
-                });
-                let innocent = mine.map(|(_, group)| group.allowance(channel).innocent).sum();
-                if let Some(backend) = backend {
-                    backend.rates[channel] = backend.habits.rate(channel, innocent);
+        // Per backend and level: the share of its episodes that chance makes suspect, in all of its groups.
+        let mut innocent = vec![[0.0; CHANNELS]; self.backends.len()];
+        for group in &self.groups {
+            for member in &group.members {
+                let Some(sums) = innocent.get_mut(member.index()) else {
+                    continue;
+                };
+                for (channel, sum) in sums.iter_mut().enumerate() {
+                    *sum += group.allowance(channel).innocent;
                 }
+            }
+        }
+        for (backend, innocent) in self.backends.iter_mut().zip(&innocent) {
+            let Some(backend) = backend else {
+                continue;
+            };
+            for (channel, innocent) in innocent.iter().enumerate() {
+                backend.rates[channel] = backend.habits.rate(channel, *innocent);
             }
         }
         for group in &mut self.groups {

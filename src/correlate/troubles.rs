@@ -7,7 +7,8 @@
 //!   share of the budget allows. A backend that never lost a probe needs four to six losses in a row, one that loses 1 % in bursts more; each further
 //!   one multiplies the evidence, so a dead backend is known after a second or two of 5 probes a second. Two refusals are enough at once: they
 //!   are answers that somebody gave. It ends when none of the last 20 probes of any of its series stood out.
-//! * **Lasting** ([`Persistent`](AnomalyKind::Persistent)): the share of lost or slow probes of 5 or 10 minutes is above both the floor and the habit, by a binomial test.
+//! * **Lasting** ([`Persistent`](AnomalyKind::Persistent)): the share of lost or very slow probes of 5 or 10 minutes is above both the floor and the habit, by a binomial test;
+//!   of those that are a little too slow it takes more than 3 %, since queues are longer by day.
 //!   It ends when it is significantly below half of what it was. Several backends become members of one anomaly.
 //! * **Shifted**: see [`shifts`]. **Never answered**: 10 probes and 5 seconds without any reply.
 //!

@@ -29,7 +29,7 @@ pub struct Evidence {
     pub blames: Vec<Blame>,
     /// What this host did meanwhile.
     pub own: OwnEvidence,
-    /// The probability that chance alone does this, where independence could be tested.
+    /// What chance alone does: of several the probability that it makes them coincide so, of one alone the number of such alarms in 30 days.
     pub chance: Option<f64>,
     /// Between the first spikes of the first and of the last member that were part of it when it was found.
     pub onset_skew: Duration,
@@ -81,6 +81,8 @@ pub struct Member {
 pub struct PathEvidence {
     /// Who answers at each TTL, from the first on, without the target.
     pub hops: Vec<Option<IpAddr>>,
+    /// TTLs at which the answer is that of other paths, and is only presumed here.
+    pub presumed_ttls: Vec<u8>,
     /// Whether the target itself answered.
     pub reached: bool,
     /// Whether it took another course during the anomaly or just before: who answered at each TTL until then.

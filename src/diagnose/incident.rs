@@ -35,7 +35,7 @@ pub struct Incident {
     pub members: Vec<IncidentMember>,
     /// Names of targets that were probed meanwhile and are well.
     pub healthy: Vec<Arc<str>>,
-    /// The probability of this by chance.
+    /// What chance alone does: see [`Anomaly::chance`](crate::correlate::Anomaly::chance).
     pub chance: Option<f64>,
     /// Between the first spikes of the first and of the last member.
     pub onset_skew: Duration,

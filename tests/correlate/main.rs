@@ -130,7 +130,7 @@ fn people_read_lines_with_the_time_of_the_log() {
     let ended = run(&[log.path()], "");
     assert_eq!((ended.code(), ended.stderr.as_str()), (0, ""));
     let text = ended.text();
-    assert!(text.contains("shared path: app01 and app02"), "{text}");
+    assert!(text.contains("shared_path: app01 and app02"), "{text}");
     assert!(
         text.lines().last().is_some_and(|last| last.contains("1 incident")),
         "{text}"

@@ -10,7 +10,7 @@ fn told(args: &str) -> String {
 }
 
 #[test]
-fn the_list_reads_as_reviewed_and_has_all_stories() {
+fn the_list_has_all_stories() {
     let list = told("--list");
     let names: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(names, TRUTHS.map(|truth| truth.story));
@@ -18,7 +18,7 @@ fn the_list_reads_as_reviewed_and_has_all_stories() {
 }
 
 #[test]
-fn the_article_s_story_reads_as_reviewed() {
+fn the_article_s_story_reads_as_it_did() {
     insta::assert_snapshot!("shared_uplink", told("--virtual-time"));
 }
 

@@ -1,4 +1,4 @@
-//! What an operator reads of each verdict: the first word and the last word on the story that proves it, as they were reviewed.
+//! What an operator reads of each verdict: the first word and the last word on the story that proves it.
 
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use super::watch::Watch;
 use super::{each_of, plan, story};
 
 #[test]
-fn every_verdict_reads_as_reviewed() {
+fn every_verdict_reads_as_it_did() {
     let named: Vec<VerdictCode> = STORIES.iter().map(|(code, _)| *code).collect();
     assert_eq!(named, VerdictCode::ALL);
     let told = Mutex::new(Vec::new());

@@ -131,6 +131,12 @@ impl Backend {
             .take_while(move |at| *at <= to)
     }
 
+    /// Whether an episode of a level began at this very moment.
+    pub(super) fn began(&self, channel: Channel, at: Mono) -> bool {
+        let onsets = &self.episodes[channel.index()].onsets;
+        onsets.binary_search_by_key(&at, |onset| onset.at).is_ok()
+    }
+
     /// Its onsets of a level in `(after, to]` are no habit.
     pub(super) fn suspect(&mut self, channel: Channel, after: Mono, to: Mono) {
         let onsets = &mut self.episodes[channel.index()].onsets;

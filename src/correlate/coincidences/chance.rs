@@ -2,24 +2,53 @@
 
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-/// The probability that at least `least` of independent trials succeed, each with a probability of its own (Poisson-binomial), by the exact
-/// recursion over trials; O(trials * `least`). No difference of nearly equal numbers is taken, so that tiny tails keep their digits.
-pub(super) fn at_least(least: usize, probabilities: impl IntoIterator<Item = f64>) -> f64 {
-    // `reached[k]`: exactly k successes so far, the last: `least` or more.
-    let mut reached = vec![0.0; least + 1];
-    reached[0] = 1.0;
-    for p in probabilities {
-        if least > 0 {
-            reached[least] += reached[least - 1] * p;
-        }
-        for k in (1..least).rev() {
-            reached[k] = reached[k] * (1.0 - p) + reached[k - 1] * p;
-        }
-        if least > 0 {
-            reached[0] *= 1.0 - p;
-        }
+/// How many of independent trials succeed, each with a probability of its own (Poisson-binomial), by the exact recursion over trials;
+/// O(`most`) a trial. No difference of nearly equal numbers is taken, so that tiny tails keep their digits.
+#[derive(Clone, Debug)]
+pub(super) struct Successes {
+    /// The probability of exactly `k` so far; of the last, of as many or more.
+    exactly: Vec<f64>,
+}
+
+impl Successes {
+    /// Before the first trial. More than `most` are not told apart.
+    pub(super) fn up_to(most: usize) -> Self {
+        let mut exactly = vec![0.0; most + 1];
+        exactly[0] = 1.0;
+        Self { exactly }
     }
-    reached[least].min(1.0)
+
+    /// Adds a trial that succeeds with probability `p`.
+    pub(super) fn add(&mut self, p: f64) {
+        let most = self.exactly.len() - 1;
+        if most == 0 {
+            return;
+        }
+        self.exactly[most] += self.exactly[most - 1] * p;
+        for k in (1..most).rev() {
+            self.exactly[k] = self.exactly[k] * (1.0 - p) + self.exactly[k - 1] * p;
+        }
+        self.exactly[0] *= 1.0 - p;
+    }
+
+    /// The probability of the most that are told apart, or more. It only grows with each trial.
+    pub(super) fn most(&self) -> f64 {
+        self.exactly.last().map_or(1.0, |most| most.min(1.0))
+    }
+
+    /// The fewest that are reached with a probability of `limit` at most, and that probability; `None` where even the most are likelier.
+    pub(super) fn fewest_within(&self, limit: f64) -> Option<(usize, f64)> {
+        let mut found = None;
+        let mut tail = 0.0;
+        for (count, exactly) in self.exactly.iter().enumerate().rev() {
+            tail += exactly;
+            if tail > limit {
+                break;
+            }
+            found = Some((count, tail));
+        }
+        found
+    }
 }
 
 /// The probability that at least one of `probes` probes stands out, each with probability `rate`.
@@ -47,6 +76,14 @@ const MOST: f64 = 1.0 - 1e-9;
 mod tests {
     use super::*;
 
+    fn at_least(least: usize, p: &[f64]) -> f64 {
+        let mut successes = Successes::up_to(least);
+        for p in p {
+            successes.add(*p);
+        }
+        successes.most()
+    }
+
     /// Sums the probabilities of all subsets that are large enough.
     fn by_enumeration(least: usize, p: &[f64]) -> f64 {
         (0_u32..1 << p.len())
@@ -63,11 +100,25 @@ mod tests {
         let p = [0.5, 0.013, 0.2, 1e-6, 0.9, 0.07, 0.33, 0.0, 1.0, 0.61];
         for trials in 0..=p.len() {
             for least in 0..=trials + 1 {
-                let (ours, slow) = (
-                    at_least(least, p[..trials].iter().copied()),
-                    by_enumeration(least, &p[..trials]),
-                );
+                let (ours, slow) = (at_least(least, &p[..trials]), by_enumeration(least, &p[..trials]));
                 assert!((ours - slow).abs() < 1e-12, "{least} of {trials}: {ours}, not {slow}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fewest_within_a_limit_are_the_first_whose_tail_is() {
+        let p = [0.5, 0.013, 0.2, 1e-6, 0.9, 0.07, 0.33];
+        for limit in [0.9, 0.5, 0.1, 1e-3, 1e-9] {
+            let mut successes = Successes::up_to(p.len());
+            for p in p {
+                successes.add(p);
+            }
+            let slow = (0..=p.len()).find(|least| by_enumeration(*least, &p) <= limit);
+            let found = successes.fewest_within(limit);
+            assert_eq!(found.map(|(count, _)| count), slow, "{limit}");
+            if let Some((count, chance)) = found {
+                assert!((chance - by_enumeration(count, &p)).abs() < 1e-12, "{limit}");
             }
         }
     }
@@ -75,7 +126,7 @@ mod tests {
     #[test]
     fn tiny_tails_keep_their_digits() {
         // All of five: the product, far below what 1 - x could tell.
-        let tail = at_least(5, [1e-5; 5]);
+        let tail = at_least(5, &[1e-5; 5]);
         assert!((tail / 1e-25 - 1.0).abs() < 1e-9, "{tail}");
     }
 
@@ -91,7 +142,7 @@ mod tests {
         for least in 0..=12 {
             let (ours, slow) = (
                 binomial_at_least(least, 11, 0.03),
-                at_least(usize::try_from(least).unwrap(), [0.03; 11]),
+                at_least(usize::try_from(least).unwrap(), &[0.03; 11]),
             );
             assert!((ours - slow).abs() < 1e-12, "{least}: {ours}, not {slow}");
         }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::chance::{any_of, at_least, binomial_at_least};
+use super::chance::{Successes, any_of, binomial_at_least};
 use super::channel::Channel;
 use super::group::Group;
+use super::onsets::Onsets;
 use crate::units::{Mono, TargetId};
 
 /// The backends whose episodes of a level began within one window.
@@ -21,18 +22,22 @@ pub(super) struct Gathering {
 
 impl Gathering {
     /// The largest of a group around a first spike at `at`. Windows slide, so that nothing is split by an edge.
-    pub(super) fn around(at: Mono, group: &Group, channel: Channel, backends: &[Option<Backend>]) -> Option<Self> {
-        let mut onsets: Vec<(Mono, TargetId)> = Vec::new();
-        for &target in &group.members {
-            if let Some(Some(backend)) = backends.get(target.index()) {
-                let near = backend.onsets(channel, at.before(group.window), at.after(group.window));
-                onsets.extend(near.map(|onset| (onset, target)));
-            }
-        }
+    pub(super) fn around(
+        at: Mono,
+        group: &Group,
+        channel: Channel,
+        (onsets, backends): (&Onsets, &[Option<Backend>]),
+    ) -> Option<Self> {
+        let is_known = |(at, target): &(Mono, TargetId)| {
+            let backend = backends.get(target.index()).and_then(Option::as_ref);
+            group.has(*target) && backend.is_some_and(|backend| backend.began(channel, *at))
+        };
+        let near = onsets.near(channel, at.before(group.window), at.after(group.window));
+        let mut onsets: Vec<(Mono, TargetId)> = near.filter(is_known).collect();
+        onsets.dedup();
         if onsets.len() < 2 {
             return None;
         }
-        onsets.sort_unstable();
         let end_of = |end: Mono| window(&onsets, end, group.window);
         let ends = onsets.iter().filter(|(end, _)| *end >= at);
         // The earliest of equals: `max_by_key` prefers what comes later.
@@ -41,21 +46,36 @@ impl Gathering {
         (members.len() >= 2).then_some(Self { end, last, members })
     }
 
-    /// The probability that as many of the others begin within the window, by the habits of each. And how many backends were probed.
-    pub(super) fn chance(&self, group: &Group, channel: Channel, backends: &[Option<Backend>]) -> (f64, usize) {
+    /// The probability that as many of the others begin within the window, by the habits of each, and how many backends were probed; `None` where
+    /// it is more than `enough`. Of many noisy backends a few show that.
+    pub(super) fn chance(
+        &self,
+        group: &Group,
+        channel: Channel,
+        backends: &[Option<Backend>],
+        enough: f64,
+    ) -> Option<(f64, usize)> {
         let from = self.end.before(group.window);
-        let habits: Vec<(TargetId, f64)> = group
-            .members
-            .iter()
-            .filter_map(|&target| {
-                let backend = backends.get(target.index())?.as_ref()?;
-                let probes = backend.exposure(from, self.end);
-                (probes > 0.0).then(|| (target, any_of(probes, backend.rates[channel.index()])))
-            })
-            .collect();
-        let others = habits.iter().filter(|(target, _)| *target != self.last);
-        let chance = at_least(self.members.len() - 1, others.map(|(_, p)| *p));
-        (chance, habits.len())
+        let mut others = Successes::up_to(self.members.len() - 1);
+        let mut probed = 0;
+        for &target in &group.members {
+            let Some(Some(backend)) = backends.get(target.index()) else {
+                continue;
+            };
+            let sent = backend.exposure(from, self.end);
+            if sent <= 0.0 {
+                continue;
+            }
+            probed += 1;
+            if target == self.last {
+                continue;
+            }
+            others.add(any_of(sent, backend.rates[channel.index()]));
+            if others.most() > enough {
+                return None;
+            }
+        }
+        Some((others.most(), probed))
     }
 
     /// How often its members, and nobody else, coincided in the ten minutes before; and how likely it is that chance alone does that so often.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::chance::{any_of, at_least, factor};
+use super::chance::{Successes, any_of, factor};
 use super::channel::CHANNELS;
 use crate::correlate::GroupId;
 use crate::units::TargetId;
@@ -17,6 +17,7 @@ use crate::units::TargetId;
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) id: GroupId,
+    /// In order.
     pub(super) members: Vec<TargetId>,
     /// Spikes that are not further apart than this are at the same moment.
     pub(super) window: Duration,
@@ -36,13 +37,27 @@ pub(super) struct Allowance {
 
 impl Group {
     /// Nothing is allowed before the first turn.
-    pub(super) fn new(id: GroupId, members: Vec<TargetId>) -> Self {
+    pub(super) fn new(id: GroupId, mut members: Vec<TargetId>) -> Self {
+        members.sort_unstable();
+        members.dedup();
         Self {
             id,
             members,
             window: Duration::ZERO,
             allowances: [Allowance::default(); CHANNELS],
         }
+    }
+
+    /// Adds a member, unless it is one.
+    pub(super) fn add(&mut self, target: TargetId) {
+        if let Err(place) = self.members.binary_search(&target) {
+            self.members.insert(place, target);
+        }
+    }
+
+    /// Whether it is a member.
+    pub(super) fn has(&self, target: TargetId) -> bool {
+        self.members.binary_search(&target).is_ok()
     }
 
     /// What this level may be.
@@ -92,10 +107,24 @@ fn allow(members: &[&Backend], channel: usize, window: f64, (budget, suspicious)
 
 /// In a coincidence that is suspected by chance, all of its members are.
 fn innocent(habits: &[(f64, f64)], suspicious: f64) -> f64 {
-    (1..habits.len())
-        .map(|others| (others, at_least(others, habits.iter().map(|(_, p)| *p))))
-        .find(|(_, chance)| *chance <= suspicious)
-        .map_or(0.0, |(others, chance)| (chance * factor(others + 1)).min(1.0))
+    // Of many backends few begin at once, and what is told apart costs a step for each of them.
+    let mut most = FEW;
+    loop {
+        let mut successes = Successes::up_to(most);
+        for (_, p) in habits {
+            successes.add(*p);
+        }
+        match successes.fewest_within(suspicious) {
+            Some((others, chance)) if (1..habits.len()).contains(&others) => {
+                return (chance * factor(others + 1)).min(1.0);
+            }
+            None if most < habits.len() => most *= 2,
+            _ => return 0.0,
+        }
+    }
 }
+
+/// Begun with, doubled where that is too few.
+const FEW: usize = 8;
 
 const MONTH_S: f64 = 30.0 * 86_400.0;

@@ -86,6 +86,14 @@ impl Run {
         self.changes.extend(std::iter::from_fn(|| self.judge.poll()));
     }
 
+    /// A backend begins to spike, as if a probe had shown it.
+    fn begin(&mut self, backend: usize, at: Mono) {
+        let target = TargetId::new(u32::try_from(backend).unwrap());
+        let backend = self.judge.backends[backend].as_mut().unwrap();
+        assert!(backend.begin(Channel::Any, at));
+        self.judge.onsets.add(Channel::Any, at, target);
+    }
+
     fn opened(&self) -> Vec<Anomaly> {
         let changes = self.changes.iter().cloned();
         let opened = changes.filter_map(|change| match change {
@@ -172,14 +180,12 @@ fn the_chance_is_the_product_of_what_each_was_sent_in_the_window() {
         "an episode more than none, of a fifth of the probes"
     );
     for n in 0..3 {
-        run.judge.backends[n]
-            .as_mut()
-            .unwrap()
-            .begin(Channel::Any, ms(HOUR - 100 + u64::try_from(n).unwrap()));
+        run.begin(n, ms(HOUR - 100 + u64::try_from(n).unwrap()));
     }
     let group = &run.judge.groups[0];
-    let around = Gathering::around(ms(HOUR - 98), group, Channel::Any, &run.judge.backends).unwrap();
-    let (chance, probed) = around.chance(group, Channel::Any, &run.judge.backends);
+    let known = (&run.judge.onsets, &*run.judge.backends);
+    let around = Gathering::around(ms(HOUR - 98), group, Channel::Any, known).unwrap();
+    let (chance, probed) = around.chance(group, Channel::Any, &run.judge.backends, 1.0).unwrap();
     let any = |probes: i32, rate: f64| 1.0 - (1.0 - rate).powi(probes);
     let expected = any(10, fast) * any(2, slow);
     assert_eq!(probed, 3);
@@ -192,14 +198,13 @@ fn who_was_sent_nothing_is_no_part_of_the_test() {
     run.intervals.pop();
     run.until(HOUR, |_, _| None);
     for n in 0..2 {
-        run.judge.backends[n]
-            .as_mut()
-            .unwrap()
-            .begin(Channel::Any, ms(HOUR - 100));
+        run.begin(n, ms(HOUR - 100));
     }
     let group = &run.judge.groups[0];
-    let around = Gathering::around(ms(HOUR - 100), group, Channel::Any, &run.judge.backends).unwrap();
-    assert_eq!(around.chance(group, Channel::Any, &run.judge.backends).1, 2);
+    let known = (&run.judge.onsets, &*run.judge.backends);
+    let around = Gathering::around(ms(HOUR - 100), group, Channel::Any, known).unwrap();
+    let chance = around.chance(group, Channel::Any, &run.judge.backends, 1.0);
+    assert_eq!(chance.unwrap().1, 2);
 }
 
 #[test]

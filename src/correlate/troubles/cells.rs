@@ -9,13 +9,24 @@ use std::time::Duration;
 use super::chance::Habit;
 use crate::units::{Mono, Rtt, nanos};
 
-/// What is counted apart: a lost probe has no RTT to be too long, and the habits of the two differ.
+/// What is judged apart: a lost probe has no RTT to be too long, and the habits of the two differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Channel {
     /// Probes that were lost.
     Loss,
     /// Probes whose RTT spiked.
     Spikes,
+}
+
+/// What is counted apart: a busy afternoon makes many probes a little too slow, a fault makes some far too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hits {
+    /// Probes that were lost.
+    Lost,
+    /// Probes whose RTT spiked.
+    Slow,
+    /// Those of them that exceed the baseline three times as far as is allowed.
+    VerySlow,
 }
 
 impl Channel {
@@ -31,22 +42,44 @@ impl Channel {
     }
 }
 
-/// What was counted of one channel.
+impl Hits {
+    /// How many there are.
+    pub(super) const COUNT: usize = 3;
+
+    /// Where it is judged.
+    pub(super) const fn channel(self) -> Channel {
+        match self {
+            Self::Lost => Channel::Loss,
+            Self::Slow | Self::VerySlow => Channel::Spikes,
+        }
+    }
+
+    /// Its place in arrays.
+    const fn index(self) -> usize {
+        match self {
+            Self::Lost => 0,
+            Self::Slow => 1,
+            Self::VerySlow => 2,
+        }
+    }
+}
+
+/// How many were hit. Saturates: 65,535 probes in 10 s are far beyond any pace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tallied {
     /// Probes that were hit.
-    pub(super) hits: u32,
+    pub(super) hits: u16,
     /// Those whose predecessor was not.
-    pub(super) starts: u32,
+    pub(super) starts: u16,
     /// Tallied but for the 11th of a run and later ones: an outage is no lasting impairment.
-    pub(super) counted: u32,
+    pub(super) counted: u16,
 }
 
 /// Ten seconds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
-    sent: u32,
-    channels: [Tallied; 2],
+    sent: u16,
+    hits: [Tallied; Hits::COUNT],
     peak: Rtt,
     /// Whether the series was in trouble: no part of its habit.
     in_trouble: bool,
@@ -62,7 +95,7 @@ pub(super) struct Cells {
     complete: u64,
     /// The first cell that says anything of a present impairment, by channel: what was before the last recovery is over.
     since: [u64; 2],
-    habits: [Habit; 2],
+    habits: [Habit; Hits::COUNT],
 }
 
 /// Probes and hits of a span.
@@ -82,7 +115,7 @@ impl Cells {
             newest: number(now),
             complete: number(now),
             since: [0; 2],
-            habits: [Habit::default(); 2],
+            habits: [Habit::default(); Hits::COUNT],
         }
     }
 
@@ -99,13 +132,13 @@ impl Cells {
     }
 
     /// Counts a probe that was hit, the `run`-th in a row.
-    pub(super) fn hit(&mut self, at: Mono, channel: Channel, run: u32) {
+    pub(super) fn hit(&mut self, at: Mono, kind: Hits, run: u32) {
         self.advance(at);
         if let Some(cell) = self.cell(at) {
-            let hits = &mut cell.channels[channel.index()];
+            let hits = &mut cell.hits[kind.index()];
             hits.hits = hits.hits.saturating_add(1);
-            hits.starts = hits.starts.saturating_add(u32::from(run == 1));
-            hits.counted = hits.counted.saturating_add(u32::from(run <= COUNTED));
+            hits.starts = hits.starts.saturating_add(u16::from(run == 1));
+            hits.counted = hits.counted.saturating_add(u16::from(run <= COUNTED));
         }
     }
 
@@ -135,7 +168,9 @@ impl Cells {
     /// What spiked from then on was no spike but another level.
     pub(super) fn forgive_spikes(&mut self, from: Mono) {
         self.each(from, END_OF_TIME, |cell| {
-            cell.channels[Channel::Spikes.index()] = Tallied::default();
+            for kind in [Hits::Slow, Hits::VerySlow] {
+                cell.hits[kind.index()] = Tallied::default();
+            }
         });
     }
 
@@ -150,42 +185,42 @@ impl Cells {
     }
 
     /// Counts of the last so many complete cells since the last recovery.
-    pub(super) fn last(&self, cells: u64, channel: Channel) -> Count {
+    pub(super) fn last(&self, cells: u64, kind: Hits) -> Count {
         let mut count = Count::default();
-        for age in self.ages(cells, channel) {
+        for age in self.ages(cells, kind.channel()) {
             let cell = self.aged(age);
             count.sent += u64::from(cell.sent);
-            count.hits += u64::from(cell.channels[channel.index()].counted);
+            count.hits += u64::from(cell.hits[kind.index()].counted);
         }
         count
     }
 
     /// The beginning of the oldest of the last so many complete cells that has hits.
-    pub(super) fn first_hit(&self, cells: u64, channel: Channel) -> Option<Mono> {
+    pub(super) fn first_hit(&self, cells: u64, kind: Hits) -> Option<Mono> {
         let age = self
-            .ages(cells, channel)
+            .ages(cells, kind.channel())
             .rev()
-            .find(|age| self.aged(*age).channels[channel.index()].hits > 0)?;
+            .find(|age| self.aged(*age).hits[kind.index()].hits > 0)?;
         Some(Mono::from_nanos(
             self.newest.saturating_sub(age).saturating_mul(nanos(CELL)),
         ))
     }
 
     /// What is usual: the habit, and what is known of the last ten minutes but for the newest 20 to 30 s, which are under suspicion.
-    pub(super) fn usual(&self, channel: Channel) -> Habit {
-        let mut habit = self.habit(channel);
+    pub(super) fn usual(&self, kind: Hits) -> Habit {
+        let mut habit = self.habit(kind);
         for age in SUSPECT..CELLS_U64 {
             let cell = self.aged(age);
             if !cell.in_trouble {
-                habit.add(cell.sent, cell.channels[channel.index()]);
+                habit.add(cell.sent, cell.hits[kind.index()]);
             }
         }
         habit
     }
 
     /// What was usual until ten minutes ago.
-    pub(super) fn habit(&self, channel: Channel) -> Habit {
-        self.habits[channel.index()]
+    pub(super) fn habit(&self, kind: Hits) -> Habit {
+        self.habits[kind.index()]
     }
 
     /// Makes room up to this moment.
@@ -196,7 +231,7 @@ impl Cells {
         }
         for next in self.newest + 1..=number.min(self.newest + CELLS_U64) {
             let cell = &mut self.ring[slot(next)];
-            for (habit, hits) in self.habits.iter_mut().zip(cell.channels) {
+            for (habit, hits) in self.habits.iter_mut().zip(cell.hits) {
                 if !cell.in_trouble {
                     habit.fade();
                     habit.add(cell.sent, hits);

@@ -21,7 +21,7 @@ pub(super) struct Habit {
 
 impl Habit {
     /// Counts what happened.
-    pub(super) fn add(&mut self, sent: u32, hits: Tallied) {
+    pub(super) fn add(&mut self, sent: u16, hits: Tallied) {
         self.sent += f64::from(sent);
         self.hits += f64::from(hits.hits);
         self.starts += f64::from(hits.starts);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::super::Stream;
-use super::cells::{Cells, Channel, Count, MINUTE};
+use super::cells::{Cells, Channel, Count, Hits, MINUTE};
 use super::chance::{self, RECENT, Spell};
-use crate::detect::{Cause, Symptom};
+use crate::detect::{Cause, Severity, Symptom};
 use crate::units::{Mono, ProbeSeq, Rtt};
 
 /// A stream that is followed.
@@ -23,6 +23,7 @@ pub(super) struct Watched {
     /// Since when the detector calls it degraded.
     pub(super) degraded: Option<Mono>,
     channels: [Recent; 2],
+    very_slow: Recent,
     refusals: Recent,
     /// The present spell of hits.
     pub(super) tally: Tally,
@@ -45,6 +46,8 @@ pub(super) struct Impairment {
     pub(super) first: Mono,
     /// How many were hit when it was found.
     pub(super) probes: u64,
+    /// What hits it.
+    kind: Hits,
     /// The share of hits.
     pub(super) rate: f64,
     /// The probability of that, were the usual rate the true one.
@@ -79,6 +82,7 @@ impl Watched {
             is_silent: false,
             degraded: None,
             channels: [Recent::default(); 2],
+            very_slow: Recent::default(),
             refusals: Recent::default(),
             tally: Tally::default(),
             impaired: [None; 2],
@@ -106,17 +110,21 @@ impl Watched {
         }
         self.tally.last = self.tally.last.max(at);
         self.tally.probes += 1;
-        let channel = match symptom {
-            Symptom::Slow(_) => Channel::Spikes,
-            Symptom::Lost => Channel::Loss,
+        let kind = match symptom {
+            Symptom::Slow(severity) => {
+                self.tally.peak = self.tally.peak.max(Some(self.cells.peak(at)));
+                if severity >= Severity::Strong {
+                    self.very_slow.push(seq, at);
+                    self.cells.hit(at, Hits::VerySlow, self.very_slow.run);
+                }
+                Hits::Slow
+            }
+            Symptom::Lost => Hits::Lost,
             Symptom::Refused => return self.refusals.push(seq, at),
         };
-        if channel == Channel::Spikes {
-            self.tally.peak = self.tally.peak.max(Some(self.cells.peak(at)));
-        }
-        let recent = &mut self.channels[channel.index()];
+        let recent = &mut self.channels[kind.channel().index()];
         recent.push(seq, at);
-        self.cells.hit(at, channel, recent.run);
+        self.cells.hit(at, kind, recent.run);
     }
 
     /// Whether what was hit of late is unusual. A refusal is an answer that somebody gave, and not what chance does to packets: two are enough.
@@ -152,9 +160,14 @@ impl Watched {
         if may_shift && patience == Patience::MayBeShift {
             return f64::INFINITY;
         }
-        let mut habit = self.cells.usual(channel);
+        let kind = match channel {
+            Channel::Loss => Hits::Lost,
+            Channel::Spikes => Hits::Slow,
+        };
+        let mut habit = self.cells.usual(kind);
         if let Some(impaired) = self.impaired[channel.index()] {
-            habit = habit.at_least(impaired.rate);
+            let now = rate(self.cells.last(10 * MINUTE, kind));
+            habit = habit.at_least(impaired.rate.max(now));
         }
         chance::alarms(recent.spell(), habit, self.stream.interval)
     }
@@ -188,13 +201,14 @@ impl Watched {
     pub(super) fn shifted(&mut self, at: Mono) {
         self.cells.forgive_spikes(at);
         self.channels[Channel::Spikes.index()] = Recent::default();
+        self.very_slow = Recent::default();
     }
 
     /// Probes of that time say nothing.
     pub(super) fn discount(&mut self, from: Mono, to: Mono) {
         self.cells.discount(from, to);
         let [loss, spikes] = &mut self.channels;
-        for recent in [loss, spikes, &mut self.refusals] {
+        for recent in [loss, spikes, &mut self.very_slow, &mut self.refusals] {
             if (from..=to).contains(&recent.at) {
                 *recent = Recent::default();
             }
@@ -206,20 +220,31 @@ impl Watched {
         self.channels[Channel::Spikes.index()].newest
     }
 
+    /// Whether loss stands out, or what is very slow, or so much that is a little too slow that no hour of the day explains it.
     fn impairment(&self, channel: Channel, allowed: f64) -> Option<Impairment> {
-        let habit = self.cells.habit(channel);
-        let normal = self.stream.floor.max(habit.rate());
+        match channel {
+            Channel::Loss => self.impairment_by(Hits::Lost, allowed),
+            Channel::Spikes => [Hits::VerySlow, Hits::Slow]
+                .into_iter()
+                .find_map(|kind| self.impairment_by(kind, allowed / 2.0)),
+        }
+    }
+
+    fn impairment_by(&self, kind: Hits, allowed: f64) -> Option<Impairment> {
+        let habit = self.cells.habit(kind);
+        let normal = self.floor(kind).max(habit.rate());
         let allowed = allowed / chance::CELLS_IN_30_DAYS / f64::from(u8::try_from(SPANS.len()).unwrap_or(u8::MAX));
         SPANS.into_iter().find_map(|cells| {
-            let count = self.cells.last(cells, channel);
+            let count = self.cells.last(cells, kind);
             // What is below the floor needs no test, and most is.
             if count.sent < LEAST_PROBES || rate(count) <= normal {
                 return None;
             }
             let chance = chance::chance(count, normal, habit);
             (chance <= allowed).then_some(Impairment {
-                first: self.cells.first_hit(cells, channel)?,
+                first: self.cells.first_hit(cells, kind)?,
                 probes: count.hits,
+                kind,
                 rate: rate(count),
                 chance,
             })
@@ -229,17 +254,25 @@ impl Watched {
     /// It is over when the rate of the last minutes is significantly below half of what it was, and not merely lower.
     fn still_impaired(&mut self, channel: Channel, mut impaired: Impairment) -> Option<Impairment> {
         for cells in RECOVERY_SPANS {
-            let count = self.cells.last(cells, channel);
+            let count = self.cells.last(cells, impaired.kind);
             if chance::chance_of_so_few(count, impaired.rate / 2.0) >= OVER {
                 continue;
             }
-            if rate(count) < self.stream.floor * 1.5 {
+            if rate(count) < self.floor(impaired.kind) * 1.5 {
                 self.cells.recovered(cells, channel);
                 return None;
             }
             impaired.rate = rate(count);
         }
         Some(impaired)
+    }
+
+    /// A share of hits that is nobody's trouble.
+    const fn floor(&self, kind: Hits) -> f64 {
+        match kind {
+            Hits::Lost | Hits::VerySlow => self.stream.floor,
+            Hits::Slow => self.stream.floor.max(SLOW_FLOOR),
+        }
     }
 }
 
@@ -303,6 +336,10 @@ const SHIFTED: u32 = 40;
 /// Probes and time that a stream has to give its first sign of life.
 pub(super) const CHANCES: u32 = 10;
 pub(super) const TIME_TO_ANSWER: Duration = Duration::from_secs(5);
+
+/// A threshold follows queues to twice of what they are at night and no further, lest it learns a fault. Where they become three times as long by day, 1 % of all replies
+/// are a little above it, and what has a heavy tail had 2 % before.
+const SLOW_FLOOR: f64 = 0.03;
 
 /// Over which times rates are judged.
 const SPANS: [u64; 2] = [5 * MINUTE, 10 * MINUTE];

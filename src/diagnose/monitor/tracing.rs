@@ -38,6 +38,8 @@ pub(super) struct Tracing {
 pub struct PathKnowledge {
     /// Who answers at each TTL, from the first on, without the target.
     pub hops: Vec<Option<IpAddr>>,
+    /// TTLs at which the answer is that of other paths, and is only presumed here.
+    pub presumed_ttls: Vec<u8>,
     /// Whether the target itself answered.
     pub reached: bool,
     /// By traces of the incident under way: where loss or jitter starts, (`from_ttl`, `to_ttl`), where it can be told.
@@ -136,6 +138,7 @@ impl Tracing {
         let changed = changed.filter(|(at, _)| *at >= began.before(JUST_BEFORE));
         Some(PathEvidence {
             hops: known.hops.clone(),
+            presumed_ttls: known.presumed_ttls.clone(),
             reached: known.reached,
             before: changed.map(|(_, old)| old.clone()),
             starts_at: known.starts_at,
@@ -304,6 +307,9 @@ impl Path {
                 return;
             }
         }
+        let both = (1..=u8::MAX).zip(hops.iter().zip(&seen));
+        let presumed = both.filter(|(_, (hop, seen))| hop.is_some() && seen.is_none());
+        self.known.presumed_ttls = presumed.map(|(ttl, _)| ttl).collect();
         self.known.hops = hops;
         self.seen = seen;
     }

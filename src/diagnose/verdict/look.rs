@@ -89,9 +89,13 @@ impl<'a> Look<'a> {
         self.share(|stream| stream.lost.saturating_add(stream.slow))
     }
 
-    /// Probes that were lost.
+    /// Probes that were lost, of those of which it is known by now what became of them: a probe that is still out is not answered.
     pub(super) fn lost(&self) -> Share {
-        self.share(|stream| stream.lost)
+        self.stream.map_or(Share::default(), |stream| {
+            let known = [stream.replied, stream.refused, stream.unreachable, stream.lost];
+            let known = known.into_iter().fold(0, u64::saturating_add);
+            Share::new(stream.lost, known.min(stream.sent))
+        })
     }
 
     /// Probes that spiked.

@@ -21,7 +21,11 @@ pub(super) fn route_change(case: &Case<'_>) -> Option<Ruling> {
     Some(Ruling {
         code: VerdictCode::RouteChange,
         suspect: new_hop,
-        what: format!("moved from {from} to {to} and stayed there{seen_by}"),
+        what: format!(
+            "moved from {} to {} and stayed there{seen_by}",
+            words::millis(from),
+            words::millis(to)
+        ),
         next: "nothing is broken: ask whoever runs the network whether this way is meant, and expect the new RTT"
             .into(),
     })

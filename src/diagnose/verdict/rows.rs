@@ -89,7 +89,7 @@ fn first_hop(case: &Case<'_>) -> Option<Ruling> {
     Some(Ruling {
         code: VerdictCode::FirstHop,
         what: format!(
-            "{}{gateway}; nothing is reached but through {}",
+            "{}{gateway}; all that is probed lies behind {}",
             words::suffered(case),
             words::hop(&suspect)
         ),
@@ -145,7 +145,10 @@ fn way(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
             words::clear(&place)
         )
     } else {
-        format!("; it happens behind hop {}, and it can't be told where", place.from)
+        format!(
+            "; it happens behind hop {}: on the last link or at the backend, which can't be told apart",
+            place.from
+        )
     };
     Some(Ruling {
         code: VerdictCode::TargetEdge,

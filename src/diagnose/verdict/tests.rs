@@ -69,6 +69,7 @@ fn app(number: u8, icmp: StreamEvidence, syn: StreamEvidence) -> Member {
         syn: Some(syn),
         path: Some(PathEvidence {
             hops: vec![Some(ip("10.10.0.1")), Some(IpAddr::from([10, 10, rack, 1]))],
+            presumed_ttls: Vec::new(),
             reached: true,
             before: None,
             starts_at: None,

@@ -7,6 +7,7 @@ use super::case::{Case, Ruling, Seen};
 use super::look::{Look, State};
 use super::place::Place;
 use super::share::{FEW, Share};
+use crate::correlate::AnomalyKind;
 use crate::diagnose::{Suspect, VerdictCode};
 use crate::localize::Part;
 use crate::units::Rtt;
@@ -95,10 +96,7 @@ const fn is_about_the_service(code: VerdictCode) -> bool {
 
 /// How sure it is.
 fn sure(case: &Case<'_>, ruling: &Ruling) -> String {
-    let mut words = String::new();
-    if let Some(chance) = case.evidence.chance.filter(|chance| chance.is_finite()) {
-        words = format!("; chance alone does that with probability {chance:.0e}");
-    }
+    let words = chance(case);
     let Some((suspect, score)) = ruling
         .suspect
         .as_ref()
@@ -107,27 +105,75 @@ fn sure(case: &Case<'_>, ruling: &Ruling) -> String {
         return words;
     };
     let (rival, lead) = match &suspect.runner_up {
-        Some((rival, second)) => (format!(", the next best being {rival}"), score - second),
-        None => (String::new(), score),
+        Some((rival, second)) => (Some(rival), score - second),
+        None => (None, score),
     };
-    let confidence = match lead {
-        HIGH.. => "high",
-        MEDIUM.. => "medium",
-        _ => "low",
+    let confidence = match (lead, rival) {
+        (HIGH.., _) => "high".to_owned(),
+        (MEDIUM.., Some(rival)) => format!("medium, the next best being {rival}"),
+        (MEDIUM.., None) => "medium".to_owned(),
+        (_, Some(rival)) => format!("low, {rival} explains it almost as well"),
+        (_, None) => "low, for few probes were hit".to_owned(),
     };
-    words + &format!("; confidence in the place: {confidence}{rival}")
+    words + &format!("; confidence in the place: {confidence}")
+}
+
+/// How little chance explains it. What was computed when one backend's trouble began says nothing of it as it is much later.
+fn chance(case: &Case<'_>) -> String {
+    let evidence = case.evidence;
+    let Some(chance) = evidence.chance.filter(|chance| chance.is_finite()) else {
+        return String::new();
+    };
+    match evidence.kind {
+        AnomalyKind::Alone(_) if evidence.last.since(evidence.began) > LONG_AGO => String::new(),
+        // The number of such alarms that chance makes in 30 days.
+        AnomalyKind::Alone(_) => format!("; chance alone does that once in {}", time_between(chance)),
+        _ => format!("; the odds that this is chance: {}", odds(chance)),
+    }
+}
+
+/// The time between two of which so many are expected in 30 days.
+fn time_between(expected: f64) -> String {
+    let days = 30.0 / expected.max(f64::MIN_POSITIVE);
+    match days {
+        ..60.0 => format!("{days:.0} days"),
+        60.0..730.0 => format!("{:.0} months", days / 30.4),
+        730.0..36_525.0 => format!("{:.0} years", days / 365.25),
+        _ => "more than 100 years".to_owned(),
+    }
+}
+
+/// A probability as people say it.
+fn odds(chance: f64) -> String {
+    let one_in = (1.0 / chance.max(f64::MIN_POSITIVE)).round();
+    match one_in {
+        ..10.0 => format!("{:.0} %", chance * 1e2),
+        10.0..1e3 => format!("1 in {one_in}"),
+        1e3..1e6 => format!("1 in {:.0} thousand", one_in / 1e3),
+        1e6..1e9 => format!("1 in {:.0} million", one_in / 1e6),
+        1e9..1e12 => format!("1 in {:.0} billion", one_in / 1e9),
+        _ => "below 1 in a trillion".to_owned(),
+    }
 }
 
 /// When it was, and how much at once.
 fn when(case: &Case<'_>) -> String {
     let evidence = case.evidence;
-    let lasted = seconds(evidence.last.since(evidence.began));
-    if case.is_together() && evidence.members.len() > 1 {
-        let skew = seconds(evidence.onset_skew.max(TENTH));
-        format!("at the same moments, within {skew} of each other, over {lasted}")
-    } else {
-        format!("for {lasted}")
+    let lasted = evidence.last.since(evidence.began);
+    if lasted < INSTANT {
+        return "for a moment".into();
     }
+    let lasted = seconds(lasted);
+    if !case.is_together() || evidence.members.len() < 2 {
+        return format!("for {lasted}");
+    }
+    // Who joins later does so at moments that others suffer from as well, but did not begin with them.
+    let skew = if evidence.onset_skew <= SAME_MOMENT {
+        format!(" within {} of each other,", seconds(evidence.onset_skew.max(TENTH)))
+    } else {
+        String::new()
+    };
+    format!("at the same moments,{skew} over {lasted}")
 }
 
 /// What was counted, of all members.
@@ -140,12 +186,14 @@ pub(super) fn counts(case: &Case<'_>) -> String {
         .flat_map(|seen| [&seen.icmp, &seen.syn])
         .filter_map(peak)
         .max();
-    let peak = peak.map(|(peak, usual)| format!("up to {peak} instead of {usual}"));
+    let peak = peak.map(|(peak, usual)| format!("up to {} instead of {}", millis(peak), millis(usual)));
     let all: Vec<String> = [pings, syns, peak].into_iter().flatten().collect();
     if all.is_empty() {
         return "no probes were counted".into();
     }
-    all.join("; ")
+    let is_long = case.evidence.last.since(case.evidence.began) > COUNTED;
+    let when = if is_long { "in the last 10 min " } else { "" };
+    format!("{when}{}", all.join("; "))
 }
 
 fn one_protocol<'a>(case: &'a Case<'_>, name: &str, look: impl Fn(&'a Seen<'a>) -> &'a Look<'a>) -> Option<String> {
@@ -158,11 +206,7 @@ fn one_protocol<'a>(case: &'a Case<'_>, name: &str, look: impl Fn(&'a Seen<'a>) 
     let interval = if lost.bad == 0 {
         String::new()
     } else {
-        format!(
-            " (95 % interval {:.1} to {:.1} %)",
-            interval.low * 1e2,
-            interval.high * 1e2
-        )
+        format!(" ({})", range(interval.low, interval.high))
     };
     let refused = if refused.bad == 0 {
         String::new()
@@ -216,8 +260,8 @@ pub(super) fn own_host(case: &Case<'_>) -> String {
         signs.push(format!("{slow} of {all} probes to its own loopback were slow"));
     }
     format!(
-        "may look bad over {}, but it is the host that measures: {}",
-        seconds(case.evidence.last.since(case.evidence.began)),
+        "may look bad {}, but it is the host that measures: {}",
+        when(case),
         signs.join(", ")
     )
 }
@@ -275,7 +319,9 @@ pub(super) fn part(case: &Case<'_>, part: &Part) -> String {
             address,
         } => {
             let address = address.map_or(String::new(), |address| format!("{address}, "));
-            if *to_ttl > from_ttl.saturating_add(1) {
+            if *to_ttl > from_ttl.saturating_add(1) && *from_ttl == 0 {
+                format!("{address}up to hop {to_ttl}")
+            } else if *to_ttl > from_ttl.saturating_add(1) {
                 format!("{address}behind hop {from_ttl} up to hop {to_ttl}")
             } else {
                 format!("{address}hop {to_ttl}")
@@ -294,6 +340,28 @@ pub(super) fn seconds(duration: Duration) -> String {
         1.0..120.0 => format!("{:.1} s", duration.as_secs_f64()),
         120.0..7200.0 => format!("{:.0} min", duration.as_secs_f64() / 60.0),
         seconds => format!("{:.0} h", seconds / 3600.0),
+    }
+}
+
+/// An RTT, with as many digits as anybody compares.
+pub(super) fn millis(rtt: Rtt) -> String {
+    let ms = rtt.as_micros() / 1e3;
+    match ms {
+        ..1.0 => format!("{ms:.2} ms"),
+        1.0..100.0 => format!("{ms:.1} ms"),
+        _ => format!("{ms:.0} ms"),
+    }
+}
+
+/// The interval that a share is in with 95 %.
+fn range(low: f64, high: f64) -> String {
+    let (low, high) = (low * 1e2, high * 1e2);
+    if high < 1.0 {
+        format!("{low:.2} to {high:.2} %")
+    } else if high < 10.0 {
+        format!("{low:.1} to {high:.1} %")
+    } else {
+        format!("{low:.0} to {high:.0} %")
     }
 }
 
@@ -333,8 +401,20 @@ const fn title(code: VerdictCode) -> &'static str {
     }
 }
 
+/// Nobody calls it the same moment beyond.
+const SAME_MOMENT: Duration = Duration::from_secs(2);
+
 /// Skews below the pace of probes mean nothing.
 const TENTH: Duration = Duration::from_millis(100);
+
+/// Counts of what was longer ago are not kept.
+const COUNTED: Duration = Duration::from_mins(10);
+
+/// By then there is much that the first chance does not know of.
+const LONG_AGO: Duration = Duration::from_mins(1);
+
+/// Shorter than this it was a single probe.
+const INSTANT: Duration = Duration::from_millis(1);
 
 /// A ticket is read by people.
 const NAMES_MAX: usize = 5;

@@ -131,7 +131,12 @@ pub(super) fn refusal(case: &Case<'_>, seen: &Seen<'_>) -> Option<Ruling> {
                 "answered SYNs with RST for {} ({counts}){until}: its host is up and nothing listens on the port",
                 words::seconds(lasted)
             ),
-            next: "start the service, or see why it ended; if it is back within two minutes it was a restart".into(),
+            next: if over || lasted > RESTART {
+                "start the service, or see why it ended"
+            } else {
+                "start the service, or see why it ended; if it is back within two minutes it was a restart"
+            }
+            .into(),
         }
     })
 }
@@ -156,12 +161,13 @@ fn foreign_rst(seen: &Seen<'_>, counts: &str) -> Option<Ruling> {
     })
 }
 
-/// The hop that is as much nearer as the TTL says.
+/// The hop that is as much nearer as the TTL says, where it answered on this very path.
 fn nearer_hop(seen: &Seen<'_>, rst: u8, reply: u8) -> Option<IpAddr> {
     let nearer = distance(reply).checked_sub(distance(rst)).filter(|hops| *hops > 0)?;
-    let hops = &seen.member.path.as_ref().filter(|path| path.reached)?.hops;
-    let at = hops.len().checked_sub(usize::from(nearer))?;
-    hops.get(at).copied().flatten()
+    let path = seen.member.path.as_ref().filter(|path| path.reached)?;
+    let at = path.hops.len().checked_sub(usize::from(nearer))?;
+    let is_presumed = path.presumed_ttls.iter().any(|ttl| usize::from(*ttl) == at + 1);
+    path.hops.get(at).copied().flatten().filter(|_| !is_presumed)
 }
 
 /// Hops from a sender whose packet arrives with this TTL: they start at 64, 128 or 255.

@@ -99,7 +99,7 @@ prop_compose! {
             persistent: None,
             icmp,
             syn,
-            path: path.map(|(hops, reached, before, starts_at)| PathEvidence { hops, reached, before, starts_at }),
+            path: path.map(|(hops, reached, before, starts_at)| PathEvidence { hops, presumed_ttls: vec![2], reached, before, starts_at }),
         }
     }
 }

@@ -93,7 +93,7 @@ fn shared_uplink_is_told_in_one_sentence_for_a_ticket() {
         "app01 and app02",
         "within 340 ms of each other",
         "10.10.1.1 (hop 2)",
-        "1e-9",
+        "the odds that this is chance: 1 in 1 billion",
         "confidence in the place: high",
         "next: ",
     ] {
@@ -152,7 +152,7 @@ fn route_change_names_the_new_hop() {
     };
     let mut evidence = case(shift, vec![moved(1), moved(2)], vec![well(3)]);
     expect(&evidence, VerdictCode::RouteChange, "10.10.9.1");
-    assert!(judge(&evidence).message.contains("from 0.400 ms to 2.200 ms"));
+    assert!(judge(&evidence).message.contains("from 0.40 ms to 2.2 ms"));
     expect(&alone(moved(2)), VerdictCode::RouteChange, "10.10.9.1");
     // Loss is more than another way.
     evidence.members[0].syn = Some(syns(6, 0));

@@ -36,6 +36,7 @@ fn a_loop_is_the_fault_of_the_router_that_sends_packets_back() {
     let (gw, agg1) = (Some(ip("10.10.0.1")), Some(ip("10.10.1.1")));
     evidence.members[0].path = Some(PathEvidence {
         hops: vec![gw, agg1, gw, agg1, gw],
+        presumed_ttls: Vec::new(),
         reached: false,
         before: None,
         starts_at: None,
@@ -97,6 +98,11 @@ fn firewall_reject_shows_by_the_ttl_of_its_rst() {
     expect(&app02(pings(0, 0), rst(63)), VerdictCode::FirewallReject, "10.10.1.1");
     expect(&app02(pings(0, 0), rst(254)), VerdictCode::FirewallReject, "10.10.1.1");
     expect(&app02(pings(0, 0), rst(64)), VerdictCode::FirewallReject, "10.10.0.1");
+    // A router that is only presumed to be on this path is not blamed by its TTL.
+    let mut presumed = app02(pings(0, 0), rst(63));
+    presumed.members[0].path.as_mut().unwrap().presumed_ttls = vec![2];
+    let verdict = decide(&presumed);
+    assert_eq!((verdict.code, verdict.suspect), (VerdictCode::FirewallReject, None));
     expect(&app02(pings(0, 0), rst(62)), VerdictCode::NotListening, "10.10.1.12");
 }
 
