@@ -42,6 +42,7 @@
 //! | [`correlate`] | which backends are in trouble, alone or several at once, and how likely that is by chance | the words, `stats`, `detect` |
 //! | [`diagnose`] | from all events of a run to incidents with a verdict and a suspect | all above but the edge |
 //! | [`lab`] | puts `simnet` to work: in virtual time, or behind a TUN device | all above but `net` |
+//! | [`metrics`] | figures and news of a run in, what Prometheus scrapes out | the words, `stats`, `detect`, `diagnose` |
 //! | [`report`] | figures in, lines out | the words, `stats`, `sweep`, `localize`, `config` |
 //! | [`app`] | the assembly: commands, signals, exit codes | everything |
 //!
@@ -101,6 +102,8 @@ pub mod diagnose;
 pub mod lab;
 
 pub mod replay;
+
+pub mod metrics;
 
 pub mod report;
 

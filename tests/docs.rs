@@ -1,8 +1,14 @@
 //! The pages name what the schema and the configuration name: neither may run ahead of the other.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use pathjitter::config::{DEFAULTS_TEXT, RunPlan, Surroundings};
+use pathjitter::diagnose::VerdictCode;
+use pathjitter::metrics::{FAMILIES, Family, FamilyKind, OUTCOMES};
+use pathjitter::report::MESSAGE_IDS;
 use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../schemas/pathjitter-1.schema.json");
@@ -350,5 +356,151 @@ fn the_examples_of_configurations_are_accepted() {
                 panic!("{error}: {example}");
             }
         }
+    }
+}
+
+/// A file of the project.
+fn text(path: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(file).unwrap_or_else(|why| panic!("{path}: {why}"))
+}
+
+#[test]
+fn each_verdict_has_a_page_with_the_sentence_that_it_is_told_with() {
+    let overview = text("docs/verdicts.md");
+    for code in VerdictCode::ALL.map(VerdictCode::as_str) {
+        let page = text(&format!("docs/verdicts/{code}.md"));
+        assert!(page.starts_with(&format!("# {code}\n")), "{code}");
+        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, PAGE, "docs/verdicts/{code}.md");
+        // The last word on its story, which `tests/diagnosis` holds to what the program says.
+        let snapshot = text(&format!("tests/diagnosis/snapshots/diagnosis__words__{code}.snap"));
+        let (_, end) = snapshot.split_once("\nClose: ").expect("a last word");
+        let sentence = end.lines().nth(1).expect("a sentence");
+        assert!(
+            page.lines().any(|line| line == format!("> {sentence}")),
+            "docs/verdicts/{code}.md should quote: {sentence}"
+        );
+        assert!(
+            overview.contains(&format!("(verdicts/{code}.md)")),
+            "docs/verdicts.md has no link to {code}.md"
+        );
+    }
+}
+
+/// What each page of a verdict tells.
+const PAGE: [&str; 5] = [
+    "What you read",
+    "How it is decided",
+    "What it is confused with",
+    "What to do next",
+    "What it can't tell",
+];
+
+const METRICS: &str = include_str!("../docs/metrics.md");
+
+#[test]
+fn every_metric_is_on_its_page_with_its_kind_and_no_other() {
+    let rows = METRICS.lines().filter_map(|line| {
+        let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+        let (kind, _) = rest.split_once(" | ")?;
+        Some((name.to_owned(), kind.to_owned()))
+    });
+    let explained: BTreeSet<(String, String)> = rows.collect();
+    let known: BTreeSet<(String, String)> = FAMILIES
+        .iter()
+        .map(|family| {
+            let kind = match family.kind {
+                FamilyKind::Counter => "counter",
+                FamilyKind::Gauge => "gauge",
+                FamilyKind::Histogram => "histogram",
+            };
+            (family.name(), kind.to_owned())
+        })
+        .collect();
+    assert_eq!(explained, known);
+}
+
+#[test]
+fn every_outcome_is_on_the_page_of_metrics_and_every_metric_of_the_rules_exists() {
+    let explained = quoted(METRICS);
+    let missing: Vec<_> = OUTCOMES
+        .iter()
+        .filter(|(outcome, _)| !explained.contains(outcome))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let known: BTreeSet<String> = FAMILIES.iter().map(Family::name).collect();
+    let rules = include_str!("../contrib/prometheus/rules.yml");
+    for text in [rules, METRICS] {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let words = code.flat_map(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')));
+        let names = words.filter(|word| word.starts_with("pathjitter_") && !word.contains(':'));
+        let mut used = 0;
+        for name in names {
+            let family = ["_bucket", "_count", "_sum"]
+                .iter()
+                .find_map(|suffix| name.strip_suffix(suffix));
+            assert!(known.contains(family.unwrap_or(name)), "{name}");
+            used += 1;
+        }
+        assert!(used > 10, "{used} names");
+    }
+}
+
+#[test]
+fn the_rules_of_prometheus_do_what_their_tests_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/prometheus");
+    for args in [["check", "rules", "rules.yml"], ["test", "rules", "rules_test.yml"]] {
+        let ended = Command::new("promtool").args(args).current_dir(&folder).output();
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                let advice = format!("NOT TESTED: promtool (package prometheus): {error}; run `bash tests/run`");
+                assert!(
+                    std::env::var_os("PATHJITTER_LAB").is_none_or(|lab| lab != "required"),
+                    "{advice}"
+                );
+                eprintln!("{advice}");
+                return;
+            }
+        };
+        let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{said}");
+    }
+}
+
+const LOGS: &str = include_str!("../docs/logs.md");
+const CATALOG: &str = include_str!("../contrib/systemd/pathjitter.catalog");
+
+#[test]
+fn the_ids_of_all_kinds_of_events_are_on_the_page_of_logs_and_the_catalog_has_no_other() {
+    for (event, id) in MESSAGE_IDS {
+        assert!(LOGS.contains(&format!("| `{event}` | `{id}` |\n")), "{event}");
+    }
+    let ids = CATALOG.lines().filter_map(|line| line.strip_prefix("-- "));
+    let mut explained = 0;
+    for id in ids {
+        assert!(MESSAGE_IDS.iter().any(|(_, known)| *known == id), "{id}");
+        explained += 1;
+    }
+    assert!(explained >= 10, "{explained}");
+    assert!(CATALOG.contains(MESSAGE_IDS[0].1), "incidents are what it is for");
+}
+
+#[test]
+fn the_catalog_speaks_of_fields_that_entries_have() {
+    let schema = schema();
+    let definitions = schema["$defs"].as_object().expect("definitions");
+    let fields = definitions
+        .values()
+        .filter_map(|definition| definition["properties"].as_object());
+    let fields: BTreeSet<String> = fields.flat_map(|fields| fields.keys().cloned()).collect();
+    let words: Vec<&str> = CATALOG.split('@').skip(1).step_by(2).collect();
+    assert!(words.len() > 10, "{words:?}");
+    for word in words {
+        let known = word
+            .strip_prefix("PATHJITTER_")
+            .is_some_and(|key| fields.contains(&key.to_lowercase()));
+        assert!(known || word == "MESSAGE", "{word}");
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules at the crate's root and what each may use of the others, in the order of the data flow. A module may always
 /// use itself; `*` is everything.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     // The vocabulary.
     ("units", &[]),
     ("outcome", &["units"]),
@@ -101,13 +101,17 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "config",
         ],
     ),
+    (
+        "metrics",
+        &["units", "outcome", "series", "stats", "detect", "diagnose"],
+    ),
     // The assembly.
     ("app", &["*"]),
     ("main", &["app", "config"]),
 ];
 
 /// Crates that only some modules may touch. A folder stands for everything in it, `net/portable` also for `net/portable.rs`.
-const CRATE_HOMES: [(&str, &[&str]); 12] = [
+const CRATE_HOMES: [(&str, &[&str]); 16] = [
     ("tokio", &["net", "lab", "app"]),
     ("surge_ping", &["net/portable"]),
     ("hickory_resolver", &["net"]),
@@ -119,6 +123,10 @@ const CRATE_HOMES: [(&str, &[&str]); 12] = [
     ("statrs", &["localize", "correlate", "diagnose"]),
     ("clap", &["config", "app", "main"]),
     ("comfy_table", &["report"]),
+    ("prometheus_client", &["metrics"]),
+    ("hyper", &["app/run/http"]),
+    ("hyper_util", &["app/run/http"]),
+    ("http_body_util", &["app/run/http"]),
     ("anyhow", &["app", "main"]),
 ];
 

@@ -28,6 +28,7 @@ use crate::config::{
     ConfigAction, CorrelatePlan, DEFAULTS_TEXT, DemoPlan, LabPlan, PingPlan, RunPlan, SYSTEM_FILE, Surroundings,
     TracePlan,
 };
+use crate::sys;
 use exit::Exit;
 
 /// Runs the program with the words of its command line, the first of which is its name.
@@ -39,6 +40,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error),
     };
+    // Who may do nothing more now is told so where it matters.
+    let _ = sys::rights::raise();
     match cli.command {
         Command::Ping(args) => ping::run(&PingPlan::new(*args, &Surroundings::of_this_process())?),
         Command::Trace(args) => trace::run(&TracePlan::new(&args, &Surroundings::of_this_process())?),

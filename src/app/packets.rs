@@ -8,10 +8,20 @@ use tokio::sync::oneshot;
 use super::complaints::complain;
 use crate::config::{Family, Host, Target};
 use crate::net::{Command, Finished, Inbox, NativeOptions, Prepared, Remote, Sink, prepare};
-use crate::sys;
+use crate::sys::{self, rights};
 
 /// What a packet thread leaves behind, or why it leaves nothing.
 pub(super) type Measured<S> = anyhow::Result<Finished<S>>;
+
+/// What becomes of the rights that sockets were opened with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Rights {
+    /// They are given up, for good.
+    #[default]
+    GivenUp,
+    /// This process needs them for something else too.
+    Kept,
+}
 
 /// What the user should know of the way this host measures.
 #[derive(Default)]
@@ -22,11 +32,13 @@ pub(super) struct Advice {
     pub(super) buffer_hint: Option<String>,
 }
 
-/// Opens the sockets, so that what is missing is said before anything else, and starts the packet thread.
+/// Opens the sockets, so that what is missing is said before anything else, and starts the packet thread. Rights are given up in
+/// between: neither that thread nor the calling one has any afterwards.
 pub(super) fn start<S: Sink + 'static>(
     options: NativeOptions,
     inbox: Inbox<S>,
     sink: S,
+    rights: Rights,
 ) -> anyhow::Result<(oneshot::Receiver<Measured<S>>, Advice)> {
     let Prepared {
         native,
@@ -34,6 +46,14 @@ pub(super) fn start<S: Sink + 'static>(
         failures,
         buffer_hint,
     } = prepare(options, inbox, sink)?;
+    if rights == Rights::GivenUp
+        && let Err(error) = rights::give_up()
+    {
+        complain(&format!(
+            "the rights of this process could not be given up ({error}), and it goes on with them; \
+             does a seccomp filter forbid capset or prctl?"
+        ));
+    }
     for notice in &notices {
         complain(notice);
     }
@@ -67,6 +87,11 @@ pub(super) async fn look<S, T: Default + Send + 'static>(
     // A receiver that is gone has no use for the answer.
     remote.send(Command::Inspect(Box::new(move |sink| drop(answer.send(look(sink))))));
     answered.await.unwrap_or_default()
+}
+
+/// Whether only the resolver will say which families some targets are probed over.
+pub(super) fn has_open_family(targets: &[Target], family: Family) -> bool {
+    family == Family::Any && targets.iter().any(|target| matches!(target.host, Host::Name(_)))
 }
 
 /// The families that are probed for sure, before any name is resolved.

@@ -18,7 +18,7 @@ use self::sink::PingSink;
 use self::view::{Live, Row, View};
 use super::complaints::{complain, complain_of_noise, complain_of_refused};
 use super::exit::Exit;
-use super::packets::{self, Advice, known_families};
+use super::packets::{self, Advice, Rights, has_open_family, known_families};
 use super::printer::Printer;
 use super::targets::{self, Wanted};
 use crate::clock::SystemClock;
@@ -109,7 +109,7 @@ fn start_thread(
             ));
         }
     };
-    packets::start(native_options(plan, clock, privilege), inbox, sink)
+    packets::start(native_options(plan, clock, privilege), inbox, sink, Rights::GivenUp)
 }
 
 fn native_options(plan: &PingPlan, clock: SystemClock, privilege: Privilege) -> NativeOptions {
@@ -121,6 +121,7 @@ fn native_options(plan: &PingPlan, clock: SystemClock, privilege: Privilege) -> 
         packet: plan.packet.clone(),
         needs: Needs::of(endpoints),
         families: known_families(&plan.targets, plan.family),
+        spare_families: has_open_family(&plan.targets, plan.family),
         flows: plan.flows,
         interval: plan.pace.interval,
         source_ports: PortUse::Rotating,

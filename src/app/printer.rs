@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::report::OutputError;
+use crate::sys::rights;
 
 /// Prints what a run has to show.
 pub(super) trait Shows: Send + 'static {
@@ -32,7 +33,11 @@ impl<V: Shows> Printer<V> {
         let (ended, done) = oneshot::channel();
         let thread = std::thread::Builder::new().name("printer".to_owned());
         // Whoever waits for the end may be gone: then nobody misses it.
-        let print = move || drop(ended.send(print_all(view, queue)));
+        let print = move || {
+            // It needs none, and whoever opens sockets says so where it fails.
+            let _ = rights::give_up();
+            drop(ended.send(print_all(view, queue)));
+        };
         thread
             .spawn(print)
             .context("the printing thread could not be started")?;

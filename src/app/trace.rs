@@ -20,7 +20,7 @@ use self::sink::TraceSink;
 use self::view::View;
 use super::complaints::{complain, complain_of_noise, complain_of_refused};
 use super::exit::Exit;
-use super::packets::{self, Advice, known_families};
+use super::packets::{self, Advice, Rights, has_open_family, known_families};
 use super::printer::Printer;
 use super::targets::{self, Wanted};
 use crate::clock::SystemClock;
@@ -110,7 +110,7 @@ fn start_thread(
         has_kernel_stamps(),
         "this kernel stamps no packets, without which there is no trace; 'pathjitter ping' measures in user space"
     );
-    packets::start(native_options(plan, clock), inbox, sink)
+    packets::start(native_options(plan, clock), inbox, sink, Rights::GivenUp)
 }
 
 fn native_options(plan: &TracePlan, clock: SystemClock) -> NativeOptions {
@@ -126,6 +126,7 @@ fn native_options(plan: &TracePlan, clock: SystemClock) -> NativeOptions {
         packet: plan.packet.clone(),
         needs: Needs::of(endpoints),
         families: known_families(&plan.targets, plan.family),
+        spare_families: has_open_family(&plan.targets, plan.family),
         flows: plan.flows,
         interval: plan.interval,
         source_ports: PortUse::Constant,

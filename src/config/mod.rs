@@ -17,6 +17,7 @@ mod run_args;
 mod run_plan;
 mod source;
 mod surroundings;
+mod syslog;
 mod target;
 mod threshold;
 mod trace_args;
@@ -29,10 +30,12 @@ pub use lab::{LabPlan, LabRun};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};
 pub use run_args::{CheckArgs, ConfigAction, ConfigArgs, RunArgs};
 pub use run_plan::{
-    DEFAULTS_TEXT, DiagnosisPlan, RunEngine, RunError, RunOutput, RunPlan, RunView, SYSTEM_FILE, WatchedTarget,
+    DEFAULTS_TEXT, DiagnosisPlan, JournalUse, RunEngine, RunError, RunOutput, RunPlan, RunView, SYSTEM_FILE,
+    WatchedTarget,
 };
 pub use source::{SourceError, SourceSpec};
 pub use surroundings::{Stdout, Surroundings, User};
+pub use syslog::{SyslogAddress, SyslogError};
 pub use target::{HostSpec, TargetError, TargetSpec};
 pub use threshold::{Judgement, Threshold, ThresholdError};
 pub use trace_plan::{TraceEngine, TracePlan, TraceView};

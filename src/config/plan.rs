@@ -241,7 +241,7 @@ fn pace(args: &PingArgs, surroundings: &Surroundings) -> Result<Pace, PlanError>
     }
     let default_count = match surroundings.stdout {
         Stdout::Terminal => None,
-        Stdout::Elsewhere => Some(DEFAULT_COUNT_OFF_TERMINAL),
+        Stdout::Elsewhere | Stdout::Journal => Some(DEFAULT_COUNT_OFF_TERMINAL),
     };
     Ok(Pace {
         interval,

@@ -1,6 +1,6 @@
 //! The options of `run`, and of `config`. What is also a key of the file has no default here: the file may say it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,8 +12,9 @@ use super::args::{
     ADVANCED, HelpFlag, LONG_TARGET, MAX_PAYLOAD_BYTES, OUTPUT, PACE, PACKETS, PROTOCOLS, TARGET_HELP, parse_buffer,
     parse_port,
 };
-use super::run_plan::RunEngine;
+use super::run_plan::{JournalUse, RunEngine};
 use super::source::SourceSpec;
+use super::syslog::SyslogAddress;
 use super::target::TargetSpec;
 use super::{duration, help, traffic_class};
 use crate::series::MIN_PAYLOAD_BYTES;
@@ -117,6 +118,22 @@ pub struct RunArgs {
     /// Append the histogram of each window to FILE, as the tools of HdrHistogram read it
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub hlog: Option<PathBuf>,
+    /// Serve metrics, health and status over HTTP at ADDR, as in 127.0.0.1:9911
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen, help_heading = OUTPUT)]
+    pub listen: Option<SocketAddr>,
+    /// Whether to serve the metrics of another prober too.
+    #[arg(long, help = "Also serve what smokeping_prober serves, under its names", help_heading = OUTPUT)]
+    pub smokeping_metrics: bool,
+    /// Send each event to systemd's journal, with its fields: auto, on or off [default: auto]
+    ///
+    /// 'auto' does so where standard output is the journal and no NDJSON is asked for, in place of lines for people. '--journal'
+    /// alone means 'on'.
+    #[arg(long, value_name = "WHEN", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "on",
+          hide_possible_values = true, help_heading = OUTPUT)]
+    pub journal: Option<JournalUse>,
+    /// Where events go as messages of syslog.
+    #[arg(long, help = SYSLOG_HELP, value_name = "ADDR", help_heading = OUTPUT)]
+    pub syslog: Option<SyslogAddress>,
     /// What all lines call this place [default: the name of the host]
     #[arg(long, value_name = "NAME", env = "PATHJITTER_VANTAGE", hide_env = true, help_heading = OUTPUT)]
     pub vantage: Option<String>,
@@ -177,6 +194,15 @@ pub struct PrintArgs {
     help: HelpFlag,
 }
 
+/// An address with a port; no names, which could mean several addresses or none.
+pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "give an address and a port, as in 127.0.0.1:9911, [::1]:9911, or 0.0.0.0:9911 for all of this host".to_owned()
+    })
+}
+
 pub(super) const DIAGNOSIS: &str = "Diagnosis";
+
+const SYSLOG_HELP: &str = "Send each event to a syslog server: udp://ADDR:PORT, tcp://ADDR:PORT or unix:/PATH";
 
 const ENGINE_HELP: &str = "How to send: auto, raw (root or CAP_NET_RAW), or unprivileged [default: auto]";

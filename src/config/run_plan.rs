@@ -12,7 +12,7 @@ mod limits;
 mod merge;
 mod words;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) use self::merge::{DEFAULT_FALSE_ALARMS, DEFAULT_SLOT, checked};
 use super::plan::{Family, Target};
 use super::run_args::RunArgs;
 use super::surroundings::{Stdout, Surroundings};
+use super::syslog::SyslogAddress;
 use crate::series::PacketOptions;
 
 /// Everything a `run` needs to know.
@@ -90,6 +91,7 @@ pub struct DiagnosisPlan {
 
 /// What a run writes, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct RunOutput {
     /// What goes to standard output.
     pub view: RunView,
@@ -99,6 +101,14 @@ pub struct RunOutput {
     pub log: Option<PathBuf>,
     /// Histograms are appended to this file, as the tools of HdrHistogram read them.
     pub hlog: Option<PathBuf>,
+    /// Metrics, health and status are served over HTTP here.
+    pub listen: Option<SocketAddr>,
+    /// The metrics of `smokeping_prober` are served too.
+    pub smokeping_metrics: bool,
+    /// Whether each event goes to systemd's journal.
+    pub journal: bool,
+    /// Each event goes to this syslog server.
+    pub syslog: Option<SyslogAddress>,
     /// The name of this place in all lines; the host's where there is none.
     pub vantage: Option<String>,
     /// Whether to say more on standard error.
@@ -129,6 +139,31 @@ pub enum RunEngine {
     Raw,
     /// Datagram ICMP and `connect()`.
     Unprivileged,
+}
+
+/// Whether events go to systemd's journal as entries with fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalUse {
+    /// In place of lines for people that would end there.
+    #[default]
+    Auto,
+    /// In any case.
+    On,
+    /// In no case.
+    Off,
+}
+
+impl JournalUse {
+    /// Whether they go there from a run that is told to be quiet or to write NDJSON, or not.
+    fn is_on(self, args: &RunArgs, json: Option<bool>, stdout: Stdout) -> bool {
+        let other_output = args.quiet || args.json || json == Some(true);
+        match self {
+            Self::Auto => stdout == Stdout::Journal && !other_output,
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
 }
 
 impl RunPlan {
@@ -181,12 +216,14 @@ fn file_of(args: &RunArgs) -> Option<PathBuf> {
     args.config.clone().or_else(|| of_system().filter(|path| path.exists()))
 }
 
-fn view(args: &RunArgs, json: Option<bool>, stdout: Stdout) -> RunView {
+/// What goes to standard output. Where that is the journal, lines for people would stand there beside the events themselves.
+fn view(args: &RunArgs, json: Option<bool>, journal: JournalUse, stdout: Stdout) -> RunView {
     match stdout {
         _ if args.quiet => RunView::Quiet,
         _ if args.json || json == Some(true) => RunView::Json,
         Stdout::Terminal => RunView::Live,
-        Stdout::Elsewhere => RunView::Lines,
+        Stdout::Journal if journal != JournalUse::Off => RunView::Quiet,
+        Stdout::Elsewhere | Stdout::Journal => RunView::Lines,
     }
 }
 

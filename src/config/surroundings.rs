@@ -1,7 +1,10 @@
 //! What a plan depends on beyond the command line. A value, so that tests can be root on a terminal without being
 //! either.
 
+use std::fs::{File, Metadata};
 use std::io::IsTerminal;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixDatagram;
 
 /// The facts about this process that defaults and permissions hang on.
@@ -20,6 +23,8 @@ pub struct Surroundings {
 pub enum Stdout {
     /// To a person.
     Terminal,
+    /// To systemd's journal.
+    Journal,
     /// To a file or another program.
     Elsewhere,
 }
@@ -40,6 +45,8 @@ impl Surroundings {
         Self {
             stdout: if std::io::stdout().is_terminal() {
                 Stdout::Terminal
+            } else if is_journal() {
+                Stdout::Journal
             } else {
                 Stdout::Elsewhere
             },
@@ -50,6 +57,22 @@ impl Surroundings {
             },
             interface_index,
         }
+    }
+}
+
+/// Whether standard output is connected to the journal. `JOURNAL_STREAM` (systemd.exec(5)) names the device and the inode of standard
+/// error, or else of standard output. Both are the same stream unless a unit sets them apart; then two sockets lead to the same journal.
+fn is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+    let about = |fd: BorrowedFd<'_>| File::from(fd.try_clone_to_owned().ok()?).metadata().ok();
+    let is_named = |about: &Metadata| stream == format!("{}:{}", about.dev(), about.ino());
+    match (about(stdout.as_fd()), about(stderr.as_fd())) {
+        (Some(stdout), _) if is_named(&stdout) => true,
+        (Some(stdout), Some(stderr)) => stdout.file_type().is_socket() && is_named(&stderr),
+        _ => false,
     }
 }
 

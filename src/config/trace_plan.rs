@@ -183,7 +183,7 @@ fn view(args: &TraceArgs, stdout: Stdout) -> TraceView {
         _ if args.json => TraceView::Json,
         _ if args.report_wide => TraceView::WideReport,
         Stdout::Terminal if !args.report => TraceView::Live,
-        Stdout::Terminal | Stdout::Elsewhere => TraceView::Report,
+        Stdout::Terminal | Stdout::Journal | Stdout::Elsewhere => TraceView::Report,
     }
 }
 

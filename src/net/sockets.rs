@@ -14,7 +14,6 @@ use super::reserve::Reservation;
 use super::tap::Tap;
 use crate::outcome::{Proto, SendError};
 use crate::series::{DEFAULT_PAYLOAD_BYTES, Endpoint, PacketOptions, Series};
-use crate::sys::process::interface_index;
 use crate::sys::{Family, Interest};
 use crate::units::{Mono, ProbeSeq, SeriesId};
 use crate::wire::{icmp, ip, tcp};
@@ -163,13 +162,7 @@ impl Sockets {
         let receiver = open::syn_receiver(family, &settings)?;
         let sender = open::packet_sender(family, &settings)?;
         self.note_buffer(&receiver);
-        let interface = self
-            .plan
-            .packet
-            .interface
-            .as_deref()
-            .and_then(|name| interface_index(name).ok());
-        let tap = Tap::new(interface.unwrap_or(0));
+        let tap = Tap::new(family);
         let channel = Channel::new(
             Proto::Tcp,
             sender,

@@ -29,6 +29,9 @@ pub struct NativeOptions {
     pub needs: Needs,
     /// Families that are known to be needed: their sockets are opened at once, so that a missing permission is known at once.
     pub families: Vec<Family>,
+    /// Whether the sockets of other families are opened too, where they can be: for a process that gives up its rights before all names are
+    /// resolved.
+    pub spare_families: bool,
     /// Flows per target.
     pub flows: u16,
     /// The shortest interval between two SYNs of one series.
@@ -98,6 +101,7 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         packet,
         needs,
         families,
+        spare_families,
         flows,
         source_ports: source_port_use,
         slot,
@@ -134,6 +138,9 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         .into_iter()
         .filter_map(|(proto, family)| sockets.open_for(proto, family).err())
         .collect();
+    if spare_families {
+        open_spare(&mut sockets, needs);
+    }
     if lacks_raw_tcp {
         sockets.lacks().insert(Lack::RawTcp);
     }
@@ -161,6 +168,15 @@ pub fn prepare<S: Sink>(options: NativeOptions, inbox: Inbox<S>, sink: S) -> Res
         failures,
         buffer_hint,
     })
+}
+
+/// Opens all that may come to be needed. What can't be opened is told to the series that turn out to need it.
+fn open_spare(sockets: &mut Sockets, needs: Needs) {
+    for family in [Family::V4, Family::V6] {
+        for proto in needs.protos() {
+            let _ = sockets.open_for(proto, family);
+        }
+    }
 }
 
 /// Ports to send whole packets from.

@@ -139,6 +139,8 @@ pub(super) struct PathLine<'a> {
     #[serde(default)]
     pub(super) flow: u16,
     pub(super) hops: Vec<Option<IpAddr>>,
+    #[serde(default)]
+    pub(super) presumed_ttls: Vec<u8>,
     pub(super) reached: bool,
     pub(super) starts_from_ttl: Option<u8>,
     pub(super) starts_to_ttl: Option<u8>,
@@ -167,6 +169,8 @@ pub(super) struct TraceLine<'a> {
 struct HopFields {
     ttl: u8,
     addresses: Vec<IpAddr>,
+    #[serde(default)]
+    presumed: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -298,6 +302,12 @@ impl TraceLine<'_> {
             hops.pop();
         }
         hops
+    }
+
+    /// At which of these TTLs somebody is only presumed to answer.
+    pub(super) fn presumed_ttls(&self) -> Vec<u8> {
+        let presumed = self.hops.iter().filter(|hop| hop.presumed && !hop.addresses.is_empty());
+        presumed.map(|hop| hop.ttl).collect()
     }
 
     /// Where loss, or else jitter, starts, as far as it could be told.

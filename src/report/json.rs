@@ -13,6 +13,7 @@ mod own_noise;
 mod probe;
 mod series;
 mod spike;
+mod status;
 mod trace;
 mod window;
 
@@ -28,6 +29,7 @@ use self::probe::ProbeBody;
 use self::series::SeriesBody;
 pub use self::spike::Degradation;
 use self::spike::{DegradedBody, JitteryBody, LevelShiftBody, SpikeBody};
+pub use self::status::{NoiseStatus, StatusReport, TargetStatus};
 use self::trace::{PathBody, PathChangeBody, TraceBody};
 use self::window::WindowBody;
 use super::identity::RunIdentity;

@@ -11,14 +11,17 @@
 mod grid;
 mod human;
 mod identity;
+mod journal;
 mod json;
 mod layout;
 pub mod live;
+mod logged;
 mod output;
 mod run_text;
 #[cfg(test)]
 mod samples;
 mod style;
+mod syslog;
 mod table;
 mod text;
 mod trace;
@@ -27,12 +30,16 @@ mod window;
 
 pub use human::{PingText, TimePrefix};
 pub use identity::RunIdentity;
+pub use journal::journal_entry;
 pub use json::{
-    Body, Degradation, HostNoise, JsonLines, Notice, NoticeKind, Resolve, SCHEMA, SCHEMA_TEXT, Seen, Severity,
+    Body, Degradation, HostNoise, JsonLines, NoiseStatus, Notice, NoticeKind, Resolve, SCHEMA, SCHEMA_TEXT, Seen,
+    Severity, StatusReport, TargetStatus,
 };
+pub use logged::{Logged, MESSAGE_IDS, Priority};
 pub use output::{Output, OutputError};
 pub use run_text::RunText;
 pub use style::{Charset, ColorChoice, Style};
+pub use syslog::SyslogForm;
 pub use table::table;
 pub use text::clean;
 pub use trace::{TraceReport, TraceTextOptions, change_words, end_words, trace_text};

@@ -34,7 +34,9 @@ impl RunText {
     #[must_use]
     pub fn incident(&self, at: Wall, stage: Stage, incident: &Incident) -> String {
         let (number, verdict) = (incident.number, incident.verdict.as_str());
-        let message = &incident.message;
+        // Its first words are the verdict once more.
+        let message = &*incident.message;
+        let message = message.split_once(": ").map_or(message, |(_, rest)| rest);
         match stage {
             Stage::Open => self.line(at, Tag::INCIDENT, &format!("#{number} {verdict}: {message}")),
             Stage::Update => self.line(at, Tag::UPDATE, &format!("#{number} {verdict}: {message}")),

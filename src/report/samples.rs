@@ -56,6 +56,8 @@ pub(super) fn nothing() -> Summary {
         stamps_lost: 0,
         send_late: None,
         rtt_cells: Vec::new(),
+        ipdv_cells: Vec::new(),
+        send_late_cells: Vec::new(),
     }
 }
 

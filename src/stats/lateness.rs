@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::quantile::rank;
 use super::summary::LatenessSummary;
+use crate::units::nanos;
 
 /// A coarse distribution of send lateness. Its array reaches only as far as the largest lateness seen; empty, it owns no heap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,13 @@ impl Lateness {
             seen >= wanted
         })?;
         Some(lower_edge(cell))
+    }
+
+    /// Lower edges in ns, ascending, with counts; no empty cells.
+    pub fn cells(&self) -> impl Iterator<Item = (u64, u64)> {
+        let cells = self.counts.iter().enumerate();
+        let filled = cells.filter(|(_, count)| **count > 0);
+        filled.map(|(cell, count)| (nanos(lower_edge(cell)), *count))
     }
 
     /// 99th percentile and maximum; `None` if nothing was sent.

@@ -32,6 +32,10 @@ pub struct Summary {
     pub send_late: Option<LatenessSummary>,
     /// Sparse HDR cells of `rtt`: ascending lower cell edges in ns, with counts.
     pub rtt_cells: Vec<(u64, u64)>,
+    /// The same of `ipdv`.
+    pub ipdv_cells: Vec<(u64, u64)>,
+    /// The same of `send_late`, in the coarser cells of [`Lateness`](super::Lateness).
+    pub send_late_cells: Vec<(u64, u64)>,
 }
 
 /// Outcome counts of one window. `sent = received + refused + reset + unreachable + late + lost`, always.
@@ -63,6 +67,40 @@ pub struct Counts {
     pub send_error: u64,
     /// Probes that left but whose answers this host could not see (own receive overflow, forced end); not in `sent`.
     pub unjudged: u64,
+}
+
+impl Counts {
+    /// Adds every count. Written out in full, so that a new count can't be forgotten.
+    pub fn add(&mut self, more: &Self) {
+        let Self {
+            sent,
+            received,
+            lost,
+            late,
+            late_after_close,
+            duplicate,
+            reordered,
+            refused,
+            reset,
+            unreachable,
+            prohibited,
+            send_error,
+            unjudged,
+        } = more;
+        self.sent += sent;
+        self.received += received;
+        self.lost += lost;
+        self.late += late;
+        self.late_after_close += late_after_close;
+        self.duplicate += duplicate;
+        self.reordered += reordered;
+        self.refused += refused;
+        self.reset += reset;
+        self.unreachable += unreachable;
+        self.prohibited += prohibited;
+        self.send_error += send_error;
+        self.unjudged += unjudged;
+    }
 }
 
 /// A proportion with its Wilson score 95 % interval.

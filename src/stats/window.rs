@@ -100,7 +100,7 @@ impl WindowStats {
     pub fn merge(&mut self, later: &Self) {
         self.left += later.left;
         self.overdue += later.overdue;
-        add_counts(&mut self.counts, &later.counts);
+        self.counts.add(&later.counts);
         self.stamps_lost += later.stamps_lost;
         self.loss.merge(&later.loss);
         self.lateness.merge(&later.lateness);
@@ -167,6 +167,8 @@ impl WindowStats {
             stamps_lost: self.stamps_lost,
             send_late: self.lateness.summary(),
             rtt_cells: self.rtt.histogram().cells().collect(),
+            ipdv_cells: self.ipdv.magnitudes().cells().collect(),
+            send_late_cells: self.lateness.cells().collect(),
         }
     }
 
@@ -298,36 +300,4 @@ impl Refused {
             times: Distribution::default(),
         }
     }
-}
-
-/// Adds every count. Written out in full, so that a new count can't be forgotten.
-fn add_counts(to: &mut Counts, more: &Counts) {
-    let Counts {
-        sent,
-        received,
-        lost,
-        late,
-        late_after_close,
-        duplicate,
-        reordered,
-        refused,
-        reset,
-        unreachable,
-        prohibited,
-        send_error,
-        unjudged,
-    } = more;
-    to.sent += sent;
-    to.received += received;
-    to.lost += lost;
-    to.late += late;
-    to.late_after_close += late_after_close;
-    to.duplicate += duplicate;
-    to.reordered += reordered;
-    to.refused += refused;
-    to.reset += reset;
-    to.unreachable += unreachable;
-    to.prohibited += prohibited;
-    to.send_error += send_error;
-    to.unjudged += unjudged;
 }

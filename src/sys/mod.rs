@@ -61,6 +61,7 @@ pub mod namespace;
 pub mod options;
 pub mod poll;
 pub mod process;
+pub mod rights;
 pub mod scheduling;
 #[cfg(test)]
 pub(crate) mod testing;

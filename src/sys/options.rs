@@ -309,17 +309,6 @@ pub fn bind_to_device(fd: BorrowedFd<'_>, interface: &str) -> io::Result<()> {
     SockRef::from(&fd).bind_device(Some(interface.as_bytes()))
 }
 
-/// Sends and receives by the interface with this index alone; 0 is any. The kernel does not ask whether there is such an interface: a
-/// socket bound to one that does not exist receives nothing. Binding a socket that is bound already needs `CAP_NET_RAW`.
-///
-/// # Errors
-///
-/// The errno of `setsockopt`.
-pub fn bind_to_index(fd: BorrowedFd<'_>, index: u32) -> io::Result<()> {
-    let index = libc::c_int::try_from(index).map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))?;
-    set(fd, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &index)
-}
-
 /// What the kernel knows of a TCP connection.
 ///
 /// # Errors

@@ -104,6 +104,7 @@ fn options(privilege: Privilege, endpoints: &[Endpoint]) -> NativeOptions {
             source: None,
         },
         needs: Needs::of(endpoints.iter().copied()),
+        spare_families: false,
         families: vec![Family::V4, Family::V6],
         flows: 1,
         interval: Duration::from_secs(1),

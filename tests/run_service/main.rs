@@ -7,12 +7,20 @@ mod support;
 
 mod behind_tun;
 mod ending;
+mod journal;
+mod manager;
 mod many;
 mod outputs;
 mod own_host;
 mod own_network;
+mod prometheus;
 mod reloading;
+mod rights;
+mod served;
+mod smokeping;
 mod stream;
+mod syslog;
+mod unit;
 
 use std::path::Path;
 use std::sync::OnceLock;

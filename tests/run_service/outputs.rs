@@ -1,12 +1,11 @@
 //! Logs that are rotated, disks that are full, and what is kept for the next start.
 
-use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Guest, Lab, PATHJITTER};
+use crate::support::{Guest, Lab, PATHJITTER, python};
 use crate::{assert_stream, is_whole_window, lines_of, read, running};
 
 #[test]
@@ -179,18 +178,4 @@ fn histograms_are_appended_as_an_interval_log_that_other_libraries_read() {
         let length: f64 = line.split(',').nth(2).expect("a length").parse().expect("seconds");
         assert!((length - window.figure("window_s")).abs() < 0.001, "{line}");
     }
-}
-
-/// The Python that has the libraries which `bash tests/run` installs.
-fn python() -> Option<OsString> {
-    let python = std::env::var_os("PATHJITTER_PYTHON");
-    if python.is_none() {
-        let advice = "NOT TESTED: no PATHJITTER_PYTHON; run `bash tests/run`";
-        assert!(
-            std::env::var_os("PATHJITTER_LAB").is_none_or(|v| v != "required"),
-            "{advice}"
-        );
-        eprintln!("{advice}");
-    }
-    python
 }

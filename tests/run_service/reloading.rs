@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::{Guest, Lab, PATHJITTER};
-use crate::{is, is_whole_window, messages, read, running, windows_of};
+use crate::{is, is_whole_window, messages, read, running, sum, windows_of};
 
 /// A service with a file of its own.
 struct Configured {
@@ -223,5 +223,55 @@ fn a_name_that_points_elsewhere_is_followed() {
         old.last().expect("a window")["complete"],
         false,
         "nobody is probed at the old address any more"
+    );
+}
+
+#[test]
+fn a_name_server_that_is_down_is_said_once_and_nobody_is_lost_by_it() {
+    let Some(lab) = Lab::new() else { return };
+    let host = lab.host("alone");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (hosts, servers) = (folder.path().join("hosts"), folder.path().join("resolv.conf"));
+    fs::write(&hosts, "127.0.0.2 app.test\n").expect("a file");
+    // Nobody listens there.
+    fs::write(&servers, "nameserver 127.0.0.9\noptions timeout:1 attempts:1\n").expect("a file");
+    let script = format!(
+        "mount --bind '{}' /etc/hosts && mount --bind '{}' /etc/resolv.conf && \
+         exec '{PATHJITTER}' run --no-trace --json --window 1s -i 50ms app=app.test",
+        hosts.display(),
+        servers.display()
+    );
+    let mut command = host.command("unshare");
+    command.args(["--mount", "bash", "-c", &script]);
+    let mut run = Guest::start(command);
+    run.wait_for(|line| is_whole_window(line, "app"));
+    fs::write(&hosts, "").expect("a file");
+    run.signal("HUP");
+    run.wait_for(|line| line.contains("\"resolve\"") && line.contains("\"severity\":\"warn"));
+    // Twice, so that a second look-up has failed by then.
+    run.wait_for(|line| is_whole_window(line, "app"));
+    run.wait_for(|line| is_whole_window(line, "app"));
+    fs::write(&hosts, "127.0.0.2 app.test\n").expect("a file");
+    run.signal("HUP");
+    run.wait_for(|line| line.contains("\"resolve\"") && line.contains("\"severity\":\"info"));
+    run.signal("TERM");
+    let report = read(&run.finish());
+    let resolved: Vec<_> = report
+        .events
+        .iter()
+        .filter(|event| event["event"] == "resolve")
+        .collect();
+    assert_eq!(
+        resolved.len(),
+        3,
+        "where it points, that this can't be told, that it can again: {resolved:?}"
+    );
+    let windows = windows_of(&report.events, "app", "icmp");
+    assert!(windows.iter().all(|window| window["address"] == "127.0.0.2"));
+    assert_eq!(sum(&windows, "lost"), 0);
+    assert_eq!(
+        windows.iter().filter(|window| window["complete"] == false).count(),
+        1,
+        "the last one"
     );
 }

@@ -113,6 +113,8 @@ fn summary() -> Summary {
             max: Duration::from_micros(80),
         }),
         rtt_cells: vec![(389_120, 20), (401_408, 28), (84_279_296, 1)],
+        ipdv_cells: Vec::new(),
+        send_late_cells: Vec::new(),
     }
 }
 

@@ -65,7 +65,7 @@ prop_compose! {
         let send_late = late.map(|late| LatenessSummary { p99: late, max: late });
         Summary {
             counts, loss, rtt, refused_rtt, user_rtt: rtt, jitter_rfc3550_us, ipdv, loss_burst_max, stamp, stamps_lost,
-            send_late, rtt_cells,
+            send_late, rtt_cells, ipdv_cells: Vec::new(), send_late_cells: Vec::new(),
         }
     }
 }

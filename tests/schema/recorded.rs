@@ -47,12 +47,14 @@ fn a_path_line_says_all_that_is_known_and_null_where_nothing_is() {
     let hops = vec![Some("10.0.0.1".parse().unwrap()), None];
     let known = PathKnowledge {
         hops: hops.clone(),
+        presumed_ttls: vec![1],
         reached: true,
         starts_at: Some((1, 2)),
         before: Some((Mono::from_nanos(1_000_000_000_000), hops)),
     };
     let line = checked(lines().path(AT, &icmp_series(), &known, wall));
     assert_eq!(line["hops"], json!(["10.0.0.1", null]));
+    assert_eq!(line["presumed_ttls"], json!([1]));
     assert_eq!(
         (&line["starts_from_ttl"], &line["starts_to_ttl"]),
         (&json!(1), &json!(2))

@@ -89,6 +89,7 @@ fn a_window_without_probes_is_nulls_and_zeros() {
         ipdv: None,
         send_late: None,
         rtt_cells: Vec::new(),
+        ipdv_cells: Vec::new(),
         ..summary()
     };
     let series = icmp_series();

@@ -108,6 +108,11 @@ impl Guest {
         &self.seen
     }
 
+    /// Every line of stdout that was waited for, and those before them.
+    pub(crate) fn lines_seen(&self) -> &[String] {
+        &self.seen
+    }
+
     /// The number of its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

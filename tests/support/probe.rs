@@ -43,6 +43,15 @@ pub(crate) fn nobody_gid() -> u32 {
     if maps_more_than_root() { 65534 } else { 0 }
 }
 
+/// Whether a test may be another user than root, which it says where it may not.
+pub(crate) fn has_other_users() -> bool {
+    let has = maps_more_than_root();
+    if !has {
+        eprintln!("NOT TESTED: the user namespace maps root alone");
+    }
+    has
+}
+
 fn maps_more_than_root() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     map.lines()

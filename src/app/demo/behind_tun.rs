@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Demo;
 use crate::app::exit::Exit;
+use crate::app::packets::Rights;
 use crate::app::run::sink::RunSink;
 use crate::app::run::writer::Narrator;
 use crate::app::run::{Company, Meddler, run_with};
@@ -30,6 +31,7 @@ pub(super) fn watch(demo: &Demo, session: Session, clock: &SystemClock, narrator
     let network = Network::new(&topology, demo.seed, clock.mono());
     let inside = move || {
         let company = Company {
+            rights: Rights::Kept,
             narrator: Some(narrator),
             meddler: Some(stalling(stalls)),
         };

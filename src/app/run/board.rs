@@ -1,8 +1,10 @@
 //! How each series is by now, as the lines that are written tell it: for the live view, and for lines that need what came before.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::pulse::Written;
 use super::writer::{Known, WindowJob};
 use crate::detect::{Cause, Kind};
 use crate::diagnose::{Incident, Stage};
@@ -18,6 +20,8 @@ pub(super) struct Board {
     incidents: Vec<Incident>,
     /// Probes sent, in windows that are over.
     pub(super) sent: u64,
+    /// Windows that are over.
+    windows: u64,
 }
 
 struct Row {
@@ -57,6 +61,7 @@ impl Board {
     pub(super) fn window(&mut self, window: &WindowJob) {
         let summary = &window.closed.summary;
         self.sent = self.sent.saturating_add(summary.counts.sent);
+        self.windows += 1;
         let Some(row) = self.rows.get_mut(&window.closed.series) else {
             return;
         };
@@ -110,6 +115,33 @@ impl Board {
             (Stage::Open | Stage::Update, Some(place)) => self.incidents[place] = incident.clone(),
             (Stage::Open | Stage::Update, None) => self.incidents.push(incident.clone()),
         }
+    }
+
+    /// How far this has come, and how it goes.
+    pub(super) fn pulse(&self) -> Written {
+        Written {
+            windows: self.windows,
+            summary: self.summary(),
+        }
+    }
+
+    /// How it goes, in a line.
+    fn summary(&self) -> String {
+        let names: BTreeSet<&str> = self.rows.values().map(|row| &*row.known.series.target).collect();
+        let counts = self.rows.values().filter_map(|row| Some(row.last.as_ref()?.counts));
+        let (sent, lost) = counts.fold((0, 0), |(sent, lost), counts| (sent + counts.sent, lost + counts.lost));
+        let mut summary = format!(
+            "{} target{}, {lost} of the last {sent} probes lost",
+            names.len(),
+            if names.len() == 1 { "" } else { "s" }
+        );
+        if self.incidents.is_empty() {
+            summary.push_str(", no incident open");
+        }
+        for incident in &self.incidents {
+            let _ = write!(summary, "; open: #{} {}", incident.number, incident.verdict.as_str());
+        }
+        summary
     }
 
     /// A row for each series, and the open incidents, oldest first.

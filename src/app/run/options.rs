@@ -9,12 +9,13 @@ use crate::diagnose::MonitorOptions;
 use crate::net::{Capacity, NativeOptions, Needs, PortUse, Privilege};
 use crate::sweep::{Budget, SweepOptions};
 
-use crate::app::packets::known_families;
+use crate::app::packets::{has_open_family, known_families};
 
 /// How packets are sent and received.
 pub(super) fn native(plan: &RunPlan, clock: SystemClock) -> NativeOptions {
     let targets: Vec<Target> = plan.targets.iter().map(|watched| watched.target.clone()).collect();
     let endpoints = targets.iter().flat_map(|target| target.endpoints.iter().copied());
+    let needs = Needs::of(endpoints);
     NativeOptions {
         clock,
         privilege: match plan.engine {
@@ -23,8 +24,14 @@ pub(super) fn native(plan: &RunPlan, clock: SystemClock) -> NativeOptions {
             RunEngine::Unprivileged => Privilege::Unprivileged,
         },
         packet: plan.packet.clone(),
-        needs: Needs::of(endpoints),
+        needs: Needs {
+            tcp: needs.tcp || plan.file.is_some(),
+            icmp: needs.icmp || plan.file.is_some(),
+            ..needs
+        },
         families: known_families(&targets, plan.family),
+        // What is read from a file may be another next time.
+        spare_families: plan.file.is_some() || has_open_family(&targets, plan.family),
         flows: 1,
         interval: shortest(plan, |target| target.tcp_interval),
         source_ports: PortUse::Rotating,

@@ -26,18 +26,27 @@ pub(in crate::app) struct Outbox<J> {
     dropped: Arc<Dropped>,
 }
 
-/// What was dropped since somebody looked.
+/// What was dropped: since somebody looked, and in all.
 #[derive(Debug, Default)]
-pub(in crate::app) struct Dropped(AtomicU64);
+pub(in crate::app) struct Dropped {
+    untold: AtomicU64,
+    all: AtomicU64,
+}
 
 impl Dropped {
     /// How many lines, which are then forgotten.
     pub(super) fn take(&self) -> u64 {
-        self.0.swap(0, Ordering::Relaxed)
+        self.untold.swap(0, Ordering::Relaxed)
+    }
+
+    /// How many lines since the start.
+    pub(super) fn all(&self) -> u64 {
+        self.all.load(Ordering::Relaxed)
     }
 
     fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.untold.fetch_add(1, Ordering::Relaxed);
+        self.all.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -94,6 +103,6 @@ mod tests {
             (4, 2, 2)
         );
         assert!(written.is_sorted(), "lines keep their order");
-        assert_eq!((dropped.take(), dropped.take()), (24 - 8, 0));
+        assert_eq!((dropped.take(), dropped.take(), dropped.all()), (24 - 8, 0, 24 - 8));
     }
 }

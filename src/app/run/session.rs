@@ -1,9 +1,11 @@
 //! Attending to a service: names, signals, the state file and the clock, until its packets are judged and its lines written.
 
+mod beat;
 mod changes;
 mod ending;
 mod reload;
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,8 +14,12 @@ use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::ReadPlan;
+use super::http::Told;
+use super::manager::Manager;
 use super::names::{Learned, Names};
+use super::options::longest_timeout;
 use super::outbox::{Outbox, Worth};
+use super::pulse::Pulse;
 use super::roster::Roster;
 use super::sink::RunSink;
 use super::state::Baselines;
@@ -22,10 +28,9 @@ use crate::app::packets::Measured;
 use crate::app::printer::Printer;
 use crate::app::signals::{Stop, hangup, passed, user1};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{RunEngine, RunPlan, RunView};
+use crate::config::{RunPlan, RunView};
 use crate::net::{Command, Finished, Remote};
 use crate::report::{NoticeKind, Severity};
-use crate::sys;
 use crate::units::Mono;
 
 /// The main thread's part of a service.
@@ -35,12 +40,22 @@ pub(super) struct Session {
     remote: Remote<RunSink>,
     printer: Printer<Writer>,
     outbox: Outbox<Job>,
+    /// Who is told beside the writer, if anybody is.
+    exhibit: Option<Outbox<Told>>,
+    /// Where that is served.
+    listening: Option<SocketAddr>,
+    /// Whether sockets were opened with the right to do so.
+    is_raw: bool,
     names: Names,
     roster: Roster,
     /// The past of series that are not probed yet.
     baselines: Baselines,
     /// Series that can't be probed were told of.
     refused: bool,
+    /// Who has started this process.
+    manager: Manager,
+    pulse: Pulse,
+    beaten_at: Mono,
     stop: Stop,
     ending: Ending,
     began: Mono,
@@ -66,6 +81,9 @@ pub(super) struct Parts {
     pub(super) remote: Remote<RunSink>,
     pub(super) printer: Printer<Writer>,
     pub(super) outbox: Outbox<Job>,
+    pub(super) exhibit: Option<Outbox<Told>>,
+    pub(super) listening: Option<SocketAddr>,
+    pub(super) is_raw: bool,
     pub(super) names: Names,
     pub(super) roster: Roster,
     pub(super) baselines: Baselines,
@@ -80,21 +98,31 @@ impl Session {
             remote,
             printer,
             outbox,
+            exhibit,
+            listening,
+            is_raw,
             names,
             roster,
             baselines,
         } = parts;
+        let began = clock.mono();
         Ok(Self {
-            began: clock.mono(),
+            began,
             plan,
             clock,
             remote,
             printer,
             outbox,
+            exhibit,
+            listening,
+            is_raw,
             names,
             roster,
             baselines,
             refused: false,
+            manager: Manager::of_this_process(),
+            pulse: Pulse::new(began),
+            beaten_at: began,
             stop: Stop::new()?,
             ending: Ending::NotYet,
         })
@@ -118,6 +146,7 @@ impl Session {
         self.names.want(&self.roster.names(), None);
         self.settle().await;
         loop {
+            let until_beat = self.until_beat();
             tokio::select! {
                 biased;
                 measured = &mut thread => return measured.context("the packet thread ended without a result")?,
@@ -128,9 +157,14 @@ impl Session {
                 }
                 () = self.stop.next() => self.stop(Ending::Asked),
                 () = &mut time_is_up, if self.ending == Ending::NotYet => self.stop(Ending::TimeUp),
-                _ = hangup.recv() => self.reload(&read_plan).await,
+                _ = hangup.recv() => {
+                    self.manager.reloading();
+                    self.reload(&read_plan).await;
+                    self.manager.reloaded();
+                }
                 _ = user1.recv() => self.outbox.put(Worth::Word, Job::Reopen),
                 (name, learned) = self.names.next() => self.learned(&name, learned).await,
+                () = passed(until_beat) => self.beat().await,
                 _ = save.tick(), if self.plan.state.is_some() => self.save().await,
                 _ = draw.tick(), if self.plan.output.view == RunView::Live => self.printer.offer(Job::Draw),
             }
@@ -144,6 +178,7 @@ impl Session {
             return;
         }
         self.ending = why;
+        Manager::stopping(longest_timeout(&self.plan) * 2 + ENDING);
         let now = self.clock.mono();
         self.remote.send(Command::Inspect(Box::new(move |sink| sink.stop(now))));
         self.remote.send(Command::Stop);
@@ -170,11 +205,14 @@ impl Session {
     fn greeting(&self) -> String {
         let count = self.roster.target_count();
         let noun = if count == 1 { "target" } else { "targets" };
-        let is_raw = self.plan.engine != RunEngine::Unprivileged && sys::process::has_capability_net_raw();
-        let engine = if is_raw { "raw" } else { "unprivileged" };
+        let engine = if self.is_raw { "raw" } else { "unprivileged" };
+        let served = self
+            .listening
+            .map(|address| format!(", and serves http://{address}/metrics"));
         format!(
-            "pathjitter {} watches {count} {noun} by {engine} sockets",
-            env!("CARGO_PKG_VERSION")
+            "pathjitter {} watches {count} {noun} by {engine} sockets{}",
+            env!("CARGO_PKG_VERSION"),
+            served.unwrap_or_default()
         )
     }
 }
@@ -186,6 +224,9 @@ fn every(period: Duration) -> Interval {
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
     interval
 }
+
+/// What is left to do after the last answer.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// What a crash may cost of what was learned.
 const SAVE: Duration = Duration::from_mins(5);

@@ -2,13 +2,15 @@
 
 mod host;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::host::HostWatch;
 pub(in crate::app) use self::host::Upset;
+use super::http::Told;
 use super::outbox::{Outbox, Worth};
+use super::pulse::Vitals;
 use super::roster::{Entry, Key, Purpose};
 use super::writer::{Job, Known, WindowJob};
 use crate::clock::Reading;
@@ -27,6 +29,8 @@ pub(in crate::app) struct RunSink {
     windows: Windows,
     monitor: Monitor,
     outbox: Outbox<Job>,
+    /// Who serves what happens over HTTP, if anybody does.
+    exhibit: Option<Outbox<Told>>,
     /// Whether every probe is a line.
     each: bool,
     /// What is to be admitted next, in that order.
@@ -39,6 +43,12 @@ pub(in crate::app) struct RunSink {
     /// How long news of a series may come after its end.
     kept: Duration,
     host: HostWatch,
+    /// Probes of all series that left this host, or could not.
+    left: u64,
+    /// Probes of all series whose fate is decided.
+    settled: u64,
+    /// How many series that are probed in turn have each interval.
+    intervals: BTreeMap<Duration, usize>,
     /// The latest moment that is known.
     now: Mono,
 }
@@ -70,6 +80,7 @@ impl RunSink {
             windows,
             monitor,
             outbox,
+            exhibit: None,
             each,
             expected: VecDeque::new(),
             members: Vec::new(),
@@ -77,8 +88,17 @@ impl RunSink {
             ended: VecDeque::new(),
             kept,
             host: HostWatch::default(),
+            left: 0,
+            settled: 0,
+            intervals: BTreeMap::new(),
             now: Mono::default(),
         }
+    }
+
+    /// Has somebody told beside the writer of all that is over.
+    pub(super) fn shown_by(mut self, exhibit: Option<Outbox<Told>>) -> Self {
+        self.exhibit = exhibit;
+        self
     }
 
     /// Tells what will be admitted next, in the order in which it will be.
@@ -89,6 +109,15 @@ impl RunSink {
     /// What was expected and not admitted: it can't be probed.
     pub(super) fn take_missing(&mut self) -> Vec<Entry> {
         self.expected.drain(..).map(|expected| expected.entry).collect()
+    }
+
+    /// How far this thread has come.
+    pub(super) fn vitals(&self) -> Vitals {
+        Vitals {
+            left: self.left,
+            settled: self.settled,
+            shortest_interval: self.intervals.keys().next().copied(),
+        }
     }
 
     /// How many series measure a target.
@@ -102,11 +131,13 @@ impl RunSink {
         for key in keys {
             let Some(id) = self.ids.remove(key) else { continue };
             let saved = self.past(key, id);
+            self.count_interval(id, false);
             self.monitor.remove(id, now);
             self.windows.remove(id, now);
             self.ended.push_back((now, id));
             if let Some(member) = self.member(id) {
                 let known = Arc::clone(&member.known);
+                self.show(Worth::Word, || Told::Gone(Arc::clone(&known), now));
                 self.outbox.put(Worth::Word, Job::Gone(known, now));
             }
             gone.push((id, saved));
@@ -161,12 +192,31 @@ impl RunSink {
         self.members.get(id.index())?.as_ref()
     }
 
+    /// A series begins, or ends.
+    fn count_interval(&mut self, id: SeriesId, begins: bool) {
+        let Some(member) = self.members.get(id.index()).and_then(Option::as_ref) else {
+            return;
+        };
+        // Paths are traced when the monitor wants it.
+        if member.purpose == Purpose::Path {
+            return;
+        }
+        let count = self.intervals.entry(member.known.watched.interval).or_default();
+        *count = if begins { *count + 1 } else { count.saturating_sub(1) };
+        self.intervals.retain(|_, count| *count > 0);
+    }
+
     /// Hands over all that the monitor has to say, at `now` or later.
     fn tell(&mut self, now: Mono) {
         self.now = self.now.max(now);
         while let Some(news) = self.monitor.poll() {
             if let News::OwnNoise(stall) = news {
                 self.host.note(stall);
+            }
+            if let Some(exhibit) = &self.exhibit
+                && let Some(told) = Told::of(&news)
+            {
+                exhibit.put(Worth::Word, told);
             }
             let about = series_of(&news).and_then(|id| self.member(id));
             let about = about.map(|member| Arc::clone(&member.known));
@@ -177,6 +227,9 @@ impl RunSink {
     /// Hands over what this host did that is no stall.
     fn tell_upset(&self, upset: Option<Upset>) {
         if let Some(upset) = upset {
+            if upset.clock_stepped {
+                self.show(Worth::Word, || Told::ClockStepped);
+            }
             self.outbox.put(Worth::Word, Job::Upset(upset));
         }
     }
@@ -198,7 +251,16 @@ impl RunSink {
                 host: self.host.during(closed.start, closed.start.after(closed.length)),
                 closed,
             };
-            self.outbox.put(Worth::Window, Job::Window(known, Box::new(window)));
+            let window = Arc::new(window);
+            self.show(Worth::Window, || Told::Window(Arc::clone(&known), Arc::clone(&window)));
+            self.outbox.put(Worth::Window, Job::Window(known, window));
+        }
+    }
+
+    /// Tells whoever serves over HTTP, if anybody does.
+    fn show(&self, worth: Worth, told: impl FnOnce() -> Told) {
+        if let Some(exhibit) = &self.exhibit {
+            exhibit.put(worth, told());
         }
     }
 
@@ -251,9 +313,13 @@ impl Sink for RunSink {
         self.ids.insert(entry.key(), id);
         if let Some(place) = self.members.get_mut(id.index()) {
             let known = Arc::new(known);
+            if let Some(exhibit) = &self.exhibit {
+                exhibit.put(Worth::Word, Told::Admitted(Arc::clone(&known)));
+            }
             self.outbox.put(Worth::Word, Job::Admitted(Arc::clone(&known)));
             *place = Some(Member { known, purpose });
         }
+        self.count_interval(id, true);
         // The kernel gives the SYNs of a connection attempt no TTL of ours: such a path can't be traced.
         if purpose == Purpose::Path && stamp == StampSource::TcpInfo {
             return;
@@ -270,6 +336,11 @@ impl Sink for RunSink {
 
     #[inline]
     fn event(&mut self, event: &Event) {
+        match event.what {
+            What::Sent { .. } | What::SendFailed(_) => self.left += 1,
+            What::Settled(_) => self.settled += 1,
+            What::Answered(_) | What::TimedOut | What::Duplicate | What::LateAfterClose => {}
+        }
         let Some(member) = self.members.get(event.series.index()).and_then(Option::as_ref) else {
             return;
         };
@@ -307,6 +378,7 @@ impl Sink for RunSink {
 
     fn receive_dropped(&mut self, packets: u32, from: Mono, to: Mono) {
         self.host.dropped(packets, from, to);
+        self.show(Worth::Word, || Told::ReceiveDropped(packets));
     }
 
     fn launcher(&mut self) -> Option<&mut dyn Launcher> {

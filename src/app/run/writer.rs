@@ -14,12 +14,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
+use tokio::sync::oneshot;
 
 use self::interval_log::IntervalLog;
 use self::stalls::Stalls;
 use super::board::Board;
-use super::destination::{Destination, Written};
+use super::destination::{self, Destination};
 use super::outbox::Dropped;
+use super::outlet::{self, Outlet};
+use super::pulse::Written;
 use super::roster::Labels;
 use super::sink::Upset;
 use crate::app::printer::Shows;
@@ -46,7 +49,7 @@ pub(in crate::app) enum Job {
     /// What happened to a probe.
     Probe(Arc<Known>, Event),
     /// A window is over.
-    Window(Arc<Known>, Box<WindowJob>),
+    Window(Arc<Known>, Arc<WindowJob>),
     /// What the monitor said, when, and about which series, if it is one.
     News(Mono, Option<Arc<Known>>, Box<News>),
     /// What this host did to its own measurement, beside stalls.
@@ -55,6 +58,8 @@ pub(in crate::app) enum Job {
     Said(Said),
     /// The addresses of a name were looked up.
     Resolved(Resolved),
+    /// How far it has come is to be told.
+    Pulse(oneshot::Sender<Written>),
     /// The live view is due.
     Draw,
     /// The log has been moved away.
@@ -134,6 +139,7 @@ pub(in crate::app) struct Writer {
     stdout: Option<Destination>,
     log: Option<Destination>,
     hlog: Option<IntervalLog>,
+    outlets: Vec<Box<dyn Outlet>>,
     board: Board,
     dropped: Arc<Dropped>,
     drops_told_at: Mono,
@@ -171,6 +177,7 @@ impl Writer {
             stdout,
             log,
             hlog: hlog.map(|destination| IntervalLog::new(destination, &*clock)),
+            outlets: outlet::outlets(plan)?,
             board: Board::default(),
             dropped,
             drops_told_at: began,
@@ -189,7 +196,7 @@ impl Writer {
 
     /// Whether anybody reads NDJSON.
     fn writes_json(&self) -> bool {
-        self.log.is_some() || (self.view == RunView::Json && self.stdout.is_some())
+        self.log.is_some() || !self.outlets.is_empty() || (self.view == RunView::Json && self.stdout.is_some())
     }
 
     /// Whether a person reads lines.
@@ -210,9 +217,14 @@ impl Writer {
         let mut is_read = true;
         for destination in to_stdout.into_iter().chain(self.log.as_mut()) {
             match destination.write(line) {
-                Written::AsBefore => {}
-                Written::After(lines) => missed = Some((destination.name(), lines)),
-                Written::Unread => is_read = false,
+                destination::Written::AsBefore => {}
+                destination::Written::After(lines) => missed = Some((destination.name(), lines)),
+                destination::Written::Unread => is_read = false,
+            }
+        }
+        for outlet in &mut self.outlets {
+            if let destination::Written::After(lines) = outlet.write(line) {
+                missed = Some((outlet.name(), lines));
             }
         }
         if !is_read {
@@ -248,18 +260,18 @@ impl Writer {
             return Ok(());
         };
         match stdout.write(line.as_bytes()) {
-            Written::AsBefore | Written::After(_) => Ok(()),
-            Written::Unread => self.leave_stdout(),
+            destination::Written::AsBefore | destination::Written::After(_) => Ok(()),
+            destination::Written::Unread => self.leave_stdout(),
         }
     }
 
-    /// Nobody reads standard output any more: the end, unless there is a log.
+    /// Nobody reads standard output any more: the end, unless lines go elsewhere too.
     fn leave_stdout(&mut self) -> Result<(), OutputError> {
         let left = self.stdout.take().map(|stdout| stdout.name()).unwrap_or_default();
-        match self.log {
-            Some(_) => Ok(()),
-            None => Err(OutputError::Closed { sink: left }),
+        if self.log.is_some() || !self.outlets.is_empty() {
+            return Ok(());
         }
+        Err(OutputError::Closed { sink: left })
     }
 
     fn admitted(&mut self, known: Arc<Known>) -> Result<(), OutputError> {
@@ -415,6 +427,8 @@ impl Shows for Writer {
             Job::Upset(upset) => self.upset(&upset)?,
             Job::Said(said) => self.said(&said)?,
             Job::Resolved(resolved) => self.resolved(&resolved)?,
+            // Whoever asked may have lost patience.
+            Job::Pulse(reply) => drop(reply.send(self.board.pulse())),
             Job::Draw => self.draw()?,
             Job::Reopen => {
                 if let Some(log) = &mut self.log {
@@ -427,6 +441,9 @@ impl Shows for Writer {
             Job::Finish(said) => {
                 self.draw()?;
                 self.said(&said)?;
+                for outlet in &mut self.outlets {
+                    outlet.finish();
+                }
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,8 +16,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::words::{self, GivenTarget, LabelName, LabelValue};
-use super::{RunEngine, RunError};
+use super::{JournalUse, RunEngine, RunError};
 use crate::config::source::SourceSpec;
+use crate::config::syslog::SyslogAddress;
 use crate::config::target::{TargetError, TargetSpec};
 
 /// A file that was read: what it says, and where.
@@ -151,6 +152,12 @@ pub(super) struct Output {
     pub(super) each: Option<bool>,
     pub(super) log: Option<PathBuf>,
     pub(super) hlog: Option<PathBuf>,
+    #[serde(deserialize_with = "words::listen")]
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) smokeping_metrics: Option<bool>,
+    pub(super) journal: Option<JournalUse>,
+    #[serde(deserialize_with = "words::syslog")]
+    pub(super) syslog: Option<SyslogAddress>,
     #[serde(deserialize_with = "words::vantage")]
     pub(super) vantage: Option<String>,
     pub(super) state: Option<PathBuf>,

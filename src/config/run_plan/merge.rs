@@ -71,6 +71,7 @@ impl<'a> Merge<'a> {
     pub(super) fn plan(self, file: Option<PathBuf>) -> Result<RunPlan, RunError> {
         let targets = self.targets()?;
         let (args, probe, output) = (self.args, &self.file.settings.probe, &self.file.settings.output);
+        let journal = args.journal.or(output.journal).unwrap_or_default();
         let plan = RunPlan {
             targets,
             family: self.demand.family,
@@ -84,10 +85,14 @@ impl<'a> Merge<'a> {
             duration: args.duration,
             diagnosis: self.diagnosis(),
             output: RunOutput {
-                view: view(args, output.json, self.surroundings.stdout),
+                view: view(args, output.json, journal, self.surroundings.stdout),
                 each: args.each || output.each == Some(true),
                 log: args.log.clone().or_else(|| output.log.clone()),
                 hlog: args.hlog.clone().or_else(|| output.hlog.clone()),
+                listen: args.listen.or(output.listen),
+                smokeping_metrics: args.smokeping_metrics || output.smokeping_metrics.unwrap_or_default(),
+                journal: journal.is_on(args, output.json, self.surroundings.stdout),
+                syslog: args.syslog.clone().or_else(|| output.syslog.clone()),
                 vantage: args.vantage.clone().or_else(|| output.vantage.clone()),
                 verbose: args.verbose,
             },

@@ -26,8 +26,12 @@ fn args(words: &str) -> RunArgs {
 
 /// The plan of a file with this text, and these words.
 fn plan(text: &str, words: &str) -> Result<RunPlan, RunError> {
+    plan_at(&HERE, text, words)
+}
+
+fn plan_at(surroundings: &Surroundings, text: &str, words: &str) -> Result<RunPlan, RunError> {
     let file = ConfigFile::parse(Path::new("test.toml"), text.to_owned())?;
-    Merge::new(&args(words), &file, &HERE)?.plan(None)
+    Merge::new(&args(words), &file, surroundings)?.plan(None)
 }
 
 fn why(text: &str, words: &str) -> String {
@@ -65,6 +69,8 @@ fn the_file_with_all_settings_says_what_holds_without_it() {
             "gateway",
             "log",
             "hlog",
+            "listen",
+            "syslog",
             "vantage",
             "state",
         ];
@@ -300,6 +306,22 @@ fn one_file_is_not_two_outputs() {
 }
 
 #[test]
+fn nothing_is_served_unless_an_address_is_given_and_that_of_the_command_line_counts() {
+    let listen = |text: &str, words: &str| plan(text, words).unwrap().output.listen.map(|to| to.to_string());
+    let file = "[output]\nlisten = \"127.0.0.1:9911\"\n";
+    assert_eq!(listen("", "a"), None);
+    assert_eq!(listen(file, "a").as_deref(), Some("127.0.0.1:9911"));
+    assert_eq!(listen(file, "--listen [::]:80 a").as_deref(), Some("[::]:80"));
+    for address in ["localhost:9911", "127.0.0.1", ":9911", "9911", "127.0.0.1:65536"] {
+        let message = why(&format!("[output]\nlisten = \"{address}\"\n"), "a");
+        assert!(
+            message.starts_with("test.toml: line 2, column 10: give an address and a port"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn a_group_and_a_target_have_thresholds_of_their_own() {
     let text = "[defaults]\nfloor = 0.02\n[[group]]\nname = \"g\"\nfloor = 0.1\ntargets = [\"a\"]\n\
                 [[target]]\ntarget = \"b\"\ngroup = \"g\"\nfloor = 0\n[[target]]\ntarget = \"c\"\n";
@@ -364,4 +386,42 @@ proptest! {
     fn no_text_panics(text in "\\PC{0,60}|[\\[\\]a-z_=\"\n0-9. ]{0,120}") {
         let _ = plan(&text, "a");
     }
+}
+
+#[test]
+fn the_journal_takes_the_place_of_lines_for_people_that_would_end_there_and_of_nothing_else() {
+    use RunView::{Json, Lines, Live, Quiet};
+    let chosen = |stdout, text: &str, words: &str| {
+        let output = plan_at(&Surroundings { stdout, ..HERE }, text, words).unwrap().output;
+        (output.journal, output.view)
+    };
+    let unit = |text: &str, words: &str| chosen(Stdout::Journal, text, words);
+    assert_eq!(unit("", "a"), (true, Quiet));
+    assert_eq!(unit("", "--journal=off a"), (false, Lines));
+    assert_eq!(unit("[output]\njournal = \"off\"\n", "a"), (false, Lines));
+    assert_eq!(unit("[output]\njournal = \"off\"\n", "--journal a"), (true, Quiet));
+    assert_eq!(unit("", "--json a"), (false, Json));
+    assert_eq!(unit("[output]\njson = true\n", "--journal a"), (true, Json));
+    assert_eq!(unit("", "-q a"), (false, Quiet));
+    assert_eq!(unit("", "-q --journal=on a"), (true, Quiet));
+    assert_eq!(chosen(Stdout::Elsewhere, "", "a"), (false, Lines));
+    assert_eq!(chosen(Stdout::Elsewhere, "", "--journal a"), (true, Lines));
+    assert_eq!(chosen(Stdout::Terminal, "", "--journal=auto a"), (false, Live));
+}
+
+#[test]
+fn the_syslog_server_of_the_command_line_counts() {
+    let syslog = |text: &str, words: &str| plan(text, words).unwrap().output.syslog.map(|to| to.to_string());
+    let file = "[output]\nsyslog = \"udp://192.0.2.1:514\"\n";
+    assert_eq!(syslog("", "a"), None);
+    assert_eq!(syslog(file, "a").as_deref(), Some("udp://192.0.2.1:514"));
+    assert_eq!(
+        syslog(file, "--syslog unix:/dev/log a").as_deref(),
+        Some("unix:/dev/log")
+    );
+    let message = why("[output]\nsyslog = \"loghost\"\n", "a");
+    assert!(
+        message.starts_with("test.toml: line 2, column 10: give udp://"),
+        "{message}"
+    );
 }

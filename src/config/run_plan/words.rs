@@ -3,6 +3,7 @@
 //! Durations always have a unit, because a file outlives what its author had in mind.
 
 use std::fmt::{self, Display};
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use toml::Spanned;
 use super::limits::{self, Limits};
 use crate::config::args::parse_buffer;
 use crate::config::duration::DurationError;
+use crate::config::run_args::parse_listen;
 use crate::config::source::SourceSpec;
+use crate::config::syslog::SyslogAddress;
 use crate::config::target::TargetSpec;
 use crate::config::{duration, traffic_class};
 
@@ -110,6 +113,16 @@ pub(super) fn floor<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D
 
 pub(super) fn vantage<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     checked(text(from, "a name in quotes")?, limits::vantage)
+}
+
+pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = text(from, "an address with a port in quotes, as in \"127.0.0.1:9911\"")?;
+    checked(text, |text| parse_listen(&text))
+}
+
+pub(super) fn syslog<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SyslogAddress>, D::Error> {
+    let text = text(from, "an address in quotes, as in \"tcp://192.0.2.10:514\"")?;
+    checked(text, |text| text.parse::<SyslogAddress>())
 }
 
 pub(super) fn tos<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {

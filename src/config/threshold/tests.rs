@@ -23,6 +23,8 @@ fn summary(sent: u64, lost: u64) -> Summary {
         stamps_lost: 0,
         send_late: None,
         rtt_cells: Vec::new(),
+        ipdv_cells: Vec::new(),
+        send_late_cells: Vec::new(),
     }
 }
 

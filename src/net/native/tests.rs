@@ -159,6 +159,7 @@ fn options() -> NativeOptions {
             tcp: true,
             udp: false,
         },
+        spare_families: false,
         families: vec![Family::V4, Family::V6],
         flows: 1,
         interval: Duration::from_millis(1),

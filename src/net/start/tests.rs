@@ -42,6 +42,7 @@ fn options(privilege: Privilege, needs: Needs) -> NativeOptions {
             source: None,
         },
         needs,
+        spare_families: false,
         families: vec![Family::V4, Family::V6],
         flows: 1,
         interval: Duration::from_millis(1),

@@ -164,6 +164,7 @@ impl Player {
         let changed_at = line.changed_at().map(|at| self.mono(at));
         let known = PathKnowledge {
             hops: line.hops.clone(),
+            presumed_ttls: line.presumed_ttls.clone(),
             reached: line.reached,
             starts_at: line.starts_from_ttl.zip(line.starts_to_ttl),
             before: changed_at.zip(line.old.clone()),
@@ -184,6 +185,7 @@ impl Player {
         };
         let known = PathKnowledge {
             hops: line.hops(),
+            presumed_ttls: line.presumed_ttls(),
             reached: line.reached,
             starts_at: line.starts_at(),
             before: None,

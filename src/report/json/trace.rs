@@ -328,6 +328,7 @@ pub(super) struct PathBody<'a> {
     #[serde(flatten)]
     series: SeriesFields<'a>,
     hops: &'a [Option<IpAddr>],
+    presumed_ttls: &'a [u8],
     reached: bool,
     starts_from_ttl: Option<u8>,
     starts_to_ttl: Option<u8>,
@@ -347,6 +348,7 @@ impl<'a> PathBody<'a> {
         Self {
             series: SeriesFields::new(series),
             hops: &known.hops,
+            presumed_ttls: &known.presumed_ttls,
             reached: known.reached,
             starts_from_ttl: known.starts_at.map(|(from, _)| from),
             starts_to_ttl: known.starts_at.map(|(_, to)| to),

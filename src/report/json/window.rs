@@ -96,7 +96,7 @@ struct Label<'a> {
 }
 
 #[derive(Serialize)]
-struct CountFields {
+pub(super) struct CountFields {
     sent: u64,
     received: u64,
     lost: u64,
@@ -113,7 +113,7 @@ struct CountFields {
 }
 
 impl CountFields {
-    const fn new(counts: &Counts) -> Self {
+    pub(super) const fn new(counts: &Counts) -> Self {
         Self {
             sent: counts.sent,
             received: counts.received,
@@ -153,7 +153,7 @@ impl LossFields {
 
 #[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the output contract")]
-struct RttFields {
+pub(super) struct RttFields {
     rtt_min_us: Option<f64>,
     rtt_mean_us: Option<f64>,
     rtt_p50_us: Option<f64>,
@@ -166,7 +166,7 @@ struct RttFields {
 }
 
 impl RttFields {
-    fn new(rtt: Option<&RttSummary>) -> Self {
+    pub(super) fn new(rtt: Option<&RttSummary>) -> Self {
         let stamped = |pick: fn(&RttSummary) -> _| rtt.map(pick).map(number::micros);
         let computed = |pick: fn(&RttSummary) -> f64| rtt.map(pick).and_then(number::micros_of);
         Self {

@@ -42,6 +42,14 @@ fn cells_ascend_without_a_gap_and_a_value_belongs_to_the_cell_of_its_edge() {
 }
 
 #[test]
+fn every_value_is_in_the_cell_below_it() {
+    let lateness = of(&[0, 7, 7, 1_000]);
+    // 1 ms lies in the octave from 512 us, whose cells are 32 us wide.
+    let cells: Vec<_> = lateness.cells().collect();
+    assert_eq!(cells, [(0, 1), (7_000, 2), (992_000, 1)]);
+}
+
+#[test]
 fn memory_stays_fixed_whatever_comes() {
     let mut lateness = of(&[u64::MAX, 0, 1 << 40]);
     assert!(lateness.heap_bytes() <= 368 * 8);

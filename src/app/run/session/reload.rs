@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::app::run::ReadPlan;
+use crate::app::run::http::Told;
 use crate::app::run::outbox::Worth;
 use crate::app::run::writer::Job;
 use crate::config::RunPlan;
@@ -12,7 +13,11 @@ impl Session {
     /// Follows the configuration as it is now. A mistake in it changes nothing.
     pub(super) async fn reload(&mut self, read_plan: &impl ReadPlan) {
         self.outbox.put(Worth::Word, Job::Reopen);
-        let next = match read_plan() {
+        let read = read_plan();
+        if let Some(exhibit) = &self.exhibit {
+            exhibit.put(Worth::Word, Told::Reloaded(read.is_ok()));
+        }
+        let next = match read {
             Ok(next) => next,
             Err(error) => {
                 let message = format!("nothing was changed: {error:#}");
