@@ -59,6 +59,12 @@ impl Wall {
         self.0
     }
 
+    /// The moment earlier by `by`, but not before the epoch.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(by)))
+    }
+
     /// `self - earlier` in ns; negative where the clock was set back between the two.
     #[must_use]
     pub const fn nanos_since(self, earlier: Self) -> i64 {

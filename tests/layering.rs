@@ -111,7 +111,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
 ];
 
 /// Crates that only some modules may touch. A folder stands for everything in it, `net/portable` also for `net/portable.rs`.
-const CRATE_HOMES: [(&str, &[&str]); 16] = [
+const CRATE_HOMES: [(&str, &[&str]); 19] = [
     ("tokio", &["net", "lab", "app"]),
     ("surge_ping", &["net/portable"]),
     ("hickory_resolver", &["net"]),
@@ -124,9 +124,12 @@ const CRATE_HOMES: [(&str, &[&str]); 16] = [
     ("clap", &["config", "app", "main"]),
     ("comfy_table", &["report"]),
     ("prometheus_client", &["metrics"]),
+    ("async_nats", &["app/bus"]),
+    ("bytes", &["app/bus", "app/run/http"]),
+    ("futures_util", &["app/bus"]),
     ("hyper", &["app/run/http"]),
     ("hyper_util", &["app/run/http"]),
-    ("http_body_util", &["app/run/http"]),
+    ("flate2", &["app/run/http"]),
     ("anyhow", &["app", "main"]),
 ];
 

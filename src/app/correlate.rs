@@ -31,11 +31,12 @@ use crate::units::Wall;
 /// # Errors
 /// Files that can't be read, input that is none, and output that can't be written.
 pub(super) fn run(plan: &CorrelatePlan) -> anyhow::Result<Exit> {
+    // A bus has a runtime of its own.
+    let mut batches = input::begin(plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the tokio runtime could not be started")?;
     let judged = runtime.block_on(async {
         let mut stop = Stop::new()?;
-        let mut batches = input::begin(&plan.inputs)?;
         let mut bench = Bench::new(plan)?;
         // A signal is a normal end: what was read by then is judged.
         while let Some(batch) = next_batch(&mut stop, &mut batches).await {

@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
+#[cfg(feature = "nats")]
+mod bus;
 mod complaints;
 mod correlate;
 mod demo;

@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 
 use super::args::{HelpFlag, OUTPUT};
+use super::nats::NatsAddress;
 use super::run_args::DIAGNOSIS;
 use super::run_plan::{self, DEFAULT_FALSE_ALARMS, DEFAULT_SLOT, checked};
 use super::{RunError, duration, help};
@@ -23,6 +24,15 @@ pub struct CorrelateArgs {
     /// Logs to read, of one or several hosts; '-' is standard input [default: -]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// Read what 'run --publish' has published: nats://HOST:PORT or tls://HOST:PORT
+    ///
+    /// All that the stream holds now, or, with --follow, what comes as well.
+    #[arg(long, value_name = "URL")]
+    pub nats: Option<NatsAddress>,
+    /// Of --nats, read what was published within this time [default: all that is kept]
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, requires = "nats")]
+    pub since: Option<Duration>,
 
     /// By how much the clocks of several hosts may differ [default: 50ms]
     #[arg(long, value_name = "DUR", value_parser = duration::parse, help_heading = DIAGNOSIS)]
@@ -53,8 +63,8 @@ pub struct CorrelateArgs {
 /// What to judge, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CorrelatePlan {
-    /// What to read; `None` is standard input.
-    pub inputs: Vec<Option<PathBuf>>,
+    /// What to read.
+    pub inputs: Vec<Input>,
     /// By how much clocks of vantages differ at most.
     pub skew: Duration,
     /// False incidents to expect in 30 days.
@@ -69,6 +79,22 @@ pub struct CorrelatePlan {
     pub json: bool,
 }
 
+/// Where lines come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Stdin,
+    /// A log.
+    File(PathBuf),
+    /// The stream of a server of NATS.
+    Nats {
+        /// The server.
+        address: NatsAddress,
+        /// What was published earlier than this before now is not read; `None` reads everything.
+        since: Option<Duration>,
+    },
+}
+
 impl CorrelatePlan {
     /// What the words mean together.
     ///
@@ -77,12 +103,17 @@ impl CorrelatePlan {
     pub fn new(args: CorrelateArgs) -> Result<Self, RunError> {
         checked("--false-alarms", args.false_alarms, run_plan::false_alarms)?;
         checked("--floor", args.floor, run_plan::floor)?;
-        let inputs = args.files.into_iter();
-        let mut inputs: Vec<Option<PathBuf>> = inputs
-            .map(|file| Some(file).filter(|file| file.as_os_str() != "-"))
-            .collect();
+        let files = args.files.into_iter().map(|file| match file.to_str() {
+            Some("-") => Input::Stdin,
+            _ => Input::File(file),
+        });
+        let nats = args.nats.map(|address| Input::Nats {
+            address,
+            since: args.since,
+        });
+        let mut inputs: Vec<Input> = files.chain(nats).collect();
         if inputs.is_empty() {
-            inputs.push(None);
+            inputs.push(Input::Stdin);
         }
         Ok(Self {
             inputs,

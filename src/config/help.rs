@@ -174,12 +174,16 @@ pub const CORRELATE: Sections = Sections {
             "tail -n +1 -F lb1.ndjson | pathjitter correlate --follow",
             "beside a service that writes",
         ),
+        (
+            "pathjitter correlate --nats nats://bus:4222 --follow",
+            "for a fleet that runs 'run --publish'",
+        ),
     ],
     exit_status: &[
         ("0", "All input was read, whatever was found in it."),
         (
             "2",
-            "Wrong usage, a file that can't be read, or input of which not one line is of pathjitter.",
+            "Wrong usage, a file or server that can't be read, or input of which not one line is of pathjitter.",
         ),
     ],
     environment: &[

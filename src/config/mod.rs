@@ -12,6 +12,7 @@ mod demo;
 pub mod duration;
 pub mod help;
 mod lab;
+mod nats;
 mod plan;
 mod run_args;
 mod run_plan;
@@ -24,9 +25,10 @@ mod trace_args;
 mod trace_plan;
 mod traffic_class;
 
-pub use correlate_args::{CorrelateArgs, CorrelatePlan};
+pub use correlate_args::{CorrelateArgs, CorrelatePlan, Input};
 pub use demo::{DemoPlan, DemoWatch};
 pub use lab::{LabPlan, LabRun};
+pub use nats::{NatsAddress, NatsError};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};
 pub use run_args::{CheckArgs, ConfigAction, ConfigArgs, RunArgs};
 pub use run_plan::{

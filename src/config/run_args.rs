@@ -12,6 +12,7 @@ use super::args::{
     ADVANCED, HelpFlag, LONG_TARGET, MAX_PAYLOAD_BYTES, OUTPUT, PACE, PACKETS, PROTOCOLS, TARGET_HELP, parse_buffer,
     parse_port,
 };
+use super::nats::NatsAddress;
 use super::run_plan::{JournalUse, RunEngine};
 use super::source::SourceSpec;
 use super::syslog::SyslogAddress;
@@ -134,6 +135,9 @@ pub struct RunArgs {
     /// Where events go as messages of syslog.
     #[arg(long, help = SYSLOG_HELP, value_name = "ADDR", help_heading = OUTPUT)]
     pub syslog: Option<SyslogAddress>,
+    /// Publish each event to NATS JetStream, for a fleet's 'correlate --nats': nats://HOST:PORT or tls://HOST:PORT
+    #[arg(long, value_name = "URL", help_heading = OUTPUT)]
+    pub publish: Option<NatsAddress>,
     /// What all lines call this place [default: the name of the host]
     #[arg(long, value_name = "NAME", env = "PATHJITTER_VANTAGE", hide_env = true, help_heading = OUTPUT)]
     pub vantage: Option<String>,

@@ -22,6 +22,7 @@ use self::file::ConfigFile;
 pub(super) use self::limits::{false_alarms, floor};
 use self::merge::Merge;
 pub(super) use self::merge::{DEFAULT_FALSE_ALARMS, DEFAULT_SLOT, checked};
+use super::nats::NatsAddress;
 use super::plan::{Family, Target};
 use super::run_args::RunArgs;
 use super::surroundings::{Stdout, Surroundings};
@@ -109,6 +110,8 @@ pub struct RunOutput {
     pub journal: bool,
     /// Each event goes to this syslog server.
     pub syslog: Option<SyslogAddress>,
+    /// Each event is published to this server of NATS.
+    pub publish: Option<NatsAddress>,
     /// The name of this place in all lines; the host's where there is none.
     pub vantage: Option<String>,
     /// Whether to say more on standard error.

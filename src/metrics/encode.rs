@@ -1,6 +1,7 @@
 //! A ledger as a scrape sees it.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
@@ -12,9 +13,10 @@ use prometheus_client::registry::Registry;
 
 use super::buckets::Buckets;
 use super::families::{self, Family, OUTCOMES};
-use super::format::{Format, classic_text};
+use super::format::Format;
 use super::identity::{Identity, Labelled};
 use super::ledger::{Backend, Book, Ledger};
+use super::lines::Lines;
 use super::smokeping;
 use crate::diagnose::VerdictCode;
 use crate::units::Wall;
@@ -40,27 +42,36 @@ pub struct ProcessFigures {
 
 /// A ledger that could not be encoded.
 #[derive(Debug, thiserror::Error)]
-#[error("the metrics could not be encoded: {0}")]
-pub struct EncodeError(String);
+pub enum EncodeError {
+    /// The encoder gave up.
+    #[error("the metrics could not be encoded: {0}")]
+    Metrics(String),
+    /// They could not be written.
+    #[error("the metrics could not be written")]
+    Write(#[from] io::Error),
+}
 
 impl Ledger {
-    /// All metrics, in one format.
+    /// Writes all metrics in one format, text line by line.
     ///
     /// # Errors
-    /// Buffers of memory take everything, so that none is known.
-    pub fn encode(&self, process: ProcessFigures, format: Format) -> Result<Vec<u8>, EncodeError> {
+    /// What `to` says; an encoder that writes into memory has none of its own that are known.
+    pub fn encode(&self, process: ProcessFigures, format: Format, to: &mut dyn Write) -> Result<(), EncodeError> {
         let mut registry = Registry::default();
         let book = self.shared();
         registry.register_collector(Box::new(Scrape { book, process }));
-        let wrong = |error: &dyn fmt::Display| EncodeError(error.to_string());
-        if format == Format::Protobuf {
-            return prometheus_protobuf::encode_to_vec(&registry).map_err(|error| wrong(&error));
-        }
-        let mut open_metrics = String::new();
-        text::encode(&mut open_metrics, &registry).map_err(|error| wrong(&error))?;
-        Ok(match format {
-            Format::Text => classic_text(&open_metrics).into_bytes(),
-            Format::OpenMetrics | Format::Protobuf => open_metrics.into_bytes(),
+        let wrong = |error: &dyn fmt::Display| EncodeError::Metrics(error.to_string());
+        let mut lines = match format {
+            Format::Text => Lines::classic(to),
+            Format::OpenMetrics => Lines::open_metrics(to),
+            Format::Protobuf => {
+                let all = prometheus_protobuf::encode_to_vec(&registry).map_err(|error| wrong(&error))?;
+                return Ok(to.write_all(&all)?);
+            }
+        };
+        text::encode(&mut lines, &registry).map_err(|error| match lines.failure.take() {
+            Some(failure) => failure.into(),
+            None => wrong(&error),
         })
     }
 }

@@ -63,6 +63,21 @@ impl Format {
     }
 }
 
+/// Whether an `Accept-Encoding` header asks for gzip (RFC 9110, section 12.5.3). Who sends none is sent none.
+#[must_use]
+pub fn takes_gzip(accept_encoding: &str) -> bool {
+    let weight_of = |name: &str| {
+        let is_it = |range: &&str| {
+            let coding = range.split(';').next().unwrap_or(range).trim();
+            coding.eq_ignore_ascii_case(name)
+        };
+        accept_encoding.split(',').find(is_it).map(weight)
+    };
+    weight_of("gzip")
+        .or_else(|| weight_of("*"))
+        .is_some_and(|weight| weight > 0)
+}
+
 /// The value of a parameter of a media range, without quotes.
 fn parameter<'a>(range: &'a str, name: &str) -> Option<&'a str> {
     range.split(';').skip(1).find_map(|parameter| {
@@ -85,29 +100,6 @@ fn weight(range: &str) -> u32 {
         ("0", true) => format!("{fraction:0<3}").parse().unwrap_or(0),
         _ => 0,
     }
-}
-
-/// `OpenMetrics` text as version 0.0.4 of the text format, which calls counters by the names of their samples, and knows no units and no end.
-pub(super) fn classic_text(open_metrics: &str) -> String {
-    let mut classic = String::with_capacity(open_metrics.len() + open_metrics.len() / 64);
-    // Of a counter, the help comes before the type that tells what it is.
-    let mut help = None;
-    for line in open_metrics.split_inclusive('\n') {
-        let Some(comment) = line.strip_prefix("# ") else {
-            classic.push_str(line);
-            continue;
-        };
-        if let Some(text) = comment.strip_prefix("HELP ") {
-            help = text.split_once(' ');
-        } else if let Some((name, kind)) = comment.strip_prefix("TYPE ").and_then(|text| text.split_once(' ')) {
-            let suffix = if kind.trim_end() == "counter" { "_total" } else { "" };
-            if let Some((_, text)) = help.take() {
-                classic.extend(["# HELP ", name, suffix, " ", text]);
-            }
-            classic.extend(["# TYPE ", name, suffix, " ", kind]);
-        }
-    }
-    classic
 }
 
 #[cfg(test)]
@@ -180,12 +172,20 @@ mod tests {
     }
 
     #[test]
-    fn counters_get_the_names_of_their_samples_and_nothing_else_changes() {
-        let open_metrics = "# HELP a Some.\n# TYPE a counter\na_total{x=\"# TYPE b counter\\n\"} 1\n# HELP b_seconds Other.\n\
-                            # TYPE b_seconds gauge\n# UNIT b_seconds seconds\nb_seconds 2.5\n# EOF\n";
-        let classic = "# HELP a_total Some.\n# TYPE a_total counter\na_total{x=\"# TYPE b counter\\n\"} 1\n\
-                       # HELP b_seconds Other.\n# TYPE b_seconds gauge\nb_seconds 2.5\n";
-        assert_eq!(classic_text(open_metrics), classic);
+    fn gzip_is_for_who_asks_for_it() {
+        for (header, wanted) in [
+            ("", false),
+            ("gzip", true),
+            ("deflate, GZIP;q=1.0, br", true),
+            ("gzip;q=0.5, identity", true),
+            ("gzip;q=0, *", false),
+            ("br, *;q=0.1", true),
+            ("*;q=0", false),
+            ("identity", false),
+            ("xgzip", false),
+        ] {
+            assert_eq!(takes_gzip(header), wanted, "{header}");
+        }
     }
 
     proptest! {

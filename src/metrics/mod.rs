@@ -13,6 +13,7 @@ mod families;
 mod format;
 mod identity;
 mod ledger;
+mod lines;
 mod smokeping;
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "counts of tests are small whole numbers")]
@@ -20,6 +21,6 @@ mod tests;
 
 pub use self::encode::{EncodeError, ProcessFigures};
 pub use self::families::{CountOf, FAMILIES, Family, FamilyKind, OUTCOMES};
-pub use self::format::Format;
+pub use self::format::{Format, takes_gzip};
 pub use self::identity::Identity;
 pub use self::ledger::{Ledger, News, Noise};

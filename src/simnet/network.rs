@@ -186,7 +186,10 @@ impl Network {
             if end != to {
                 return None;
             }
-            rtt += pipes.iter().map(|pipe| self.pipes[pipe.index()].base_delay).sum();
+            rtt += pipes
+                .iter()
+                .map(|pipe| self.pipes[pipe.index()].base_delay)
+                .sum::<Duration>();
         }
         Some(rtt)
     }

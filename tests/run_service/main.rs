@@ -10,6 +10,8 @@ mod ending;
 mod journal;
 mod manager;
 mod many;
+#[cfg(feature = "nats")]
+mod nats;
 mod outputs;
 mod own_host;
 mod own_network;

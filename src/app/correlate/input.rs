@@ -7,24 +7,30 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::thread;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
+#[cfg(feature = "nats")]
+use crate::app::bus::Subscription;
+use crate::config::{CorrelatePlan, Input};
 use crate::replay::time_of;
 use crate::units::Wall;
 
 /// Whole lines, or why there are no more.
 pub(super) type Batch = anyhow::Result<Vec<u8>>;
 
-/// Opens all inputs and begins to read them; `None` is standard input. The end of the channel is the end of all.
+/// Opens all inputs and begins to read them. The end of the channel is the end of all.
 ///
 /// # Errors
-/// Files that can't be opened.
-pub(super) fn begin(inputs: &[Option<PathBuf>]) -> anyhow::Result<Receiver<Batch>> {
-    let sources: anyhow::Result<Vec<Source>> = inputs.iter().map(|path| Source::open(path.as_ref())).collect();
+/// Files that can't be opened, and servers that are not there.
+pub(super) fn begin(plan: &CorrelatePlan) -> anyhow::Result<Receiver<Batch>> {
+    let sources: anyhow::Result<Vec<Source>> = plan
+        .inputs
+        .iter()
+        .map(|input| Source::open(input, plan.follow))
+        .collect();
     let inputs = Inputs {
         sources: sources?,
         order: BinaryHeap::new(),
@@ -112,12 +118,28 @@ struct Source {
 }
 
 impl Source {
-    fn open(path: Option<&PathBuf>) -> anyhow::Result<Self> {
-        let name = path.map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
-        let reader: Box<dyn Read + Send> = match path {
-            None => Box::new(io::stdin()),
-            Some(path) => Box::new(File::open(path).with_context(|| name.clone())?),
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(unused_variables, reason = "only a bus has an end to wait at")
+    )]
+    fn open(input: &Input, follow: bool) -> anyhow::Result<Self> {
+        let name = match input {
+            Input::Stdin => "standard input".to_owned(),
+            Input::File(path) => path.display().to_string(),
+            Input::Nats { address, .. } => format!("NATS at {address}"),
         };
+        let reader: io::Result<Box<dyn Read + Send>> = match input {
+            Input::Stdin => Ok(Box::new(io::stdin())),
+            Input::File(path) => File::open(path).map(|file| Box::new(file) as _),
+            #[cfg(feature = "nats")]
+            Input::Nats { address, since } => {
+                Subscription::open(address.clone(), *since, follow).map(|lines| Box::new(lines) as _)
+            }
+            // No such address is made without the feature.
+            #[cfg(not(feature = "nats"))]
+            Input::Nats { .. } => Err(io::ErrorKind::Unsupported.into()),
+        };
+        let reader = reader.with_context(|| name.clone())?;
         Ok(Self {
             name,
             reader: BufReader::with_capacity(BUFFER, reader),

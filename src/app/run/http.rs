@@ -8,6 +8,7 @@
 
 mod connections;
 mod exhibit;
+mod packed;
 mod pages;
 mod process;
 

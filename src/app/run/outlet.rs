@@ -2,6 +2,8 @@
 
 mod forwarder;
 mod journal;
+#[cfg(feature = "nats")]
+mod nats;
 mod syslog;
 
 use anyhow::Context as _;
@@ -21,17 +23,25 @@ pub(super) trait Outlet: Send {
     fn finish(&mut self) {}
 }
 
-/// What lines go to by a plan.
+/// What lines of `vantage` go to by a plan.
 ///
 /// # Errors
 /// Where one can't be set up. An other end that is away is no error.
-pub(super) fn outlets(plan: &RunOutput) -> anyhow::Result<Vec<Box<dyn Outlet>>> {
+#[cfg_attr(
+    not(feature = "nats"),
+    expect(unused_variables, reason = "only a bus asks who speaks")
+)]
+pub(super) fn outlets(plan: &RunOutput, vantage: &str) -> anyhow::Result<Vec<Box<dyn Outlet>>> {
     let mut all: Vec<Box<dyn Outlet>> = Vec::new();
     if plan.journal {
         all.push(Box::new(journal::start().context(NO_THREAD)?));
     }
     if let Some(address) = &plan.syslog {
         all.push(Box::new(syslog::start(address).context(NO_THREAD)?));
+    }
+    #[cfg(feature = "nats")]
+    if let Some(address) = &plan.publish {
+        all.push(Box::new(nats::start(address, vantage).context(NO_THREAD)?));
     }
     Ok(all)
 }

@@ -166,6 +166,7 @@ impl Writer {
         let hlog = plan.hlog.as_ref().map(open).transpose()?;
         let is_terminal = std::io::stdout().is_terminal();
         let began = clock.mono();
+        let outlets = outlet::outlets(plan, identity.vantage())?;
         Ok(Self {
             began,
             lines: JsonLines::new(identity),
@@ -177,7 +178,7 @@ impl Writer {
             stdout,
             log,
             hlog: hlog.map(|destination| IntervalLog::new(destination, &*clock)),
-            outlets: outlet::outlets(plan)?,
+            outlets,
             board: Board::default(),
             dropped,
             drops_told_at: began,

@@ -17,6 +17,7 @@ use toml::Spanned;
 
 use super::words::{self, GivenTarget, LabelName, LabelValue};
 use super::{JournalUse, RunEngine, RunError};
+use crate::config::nats::NatsAddress;
 use crate::config::source::SourceSpec;
 use crate::config::syslog::SyslogAddress;
 use crate::config::target::{TargetError, TargetSpec};
@@ -158,6 +159,8 @@ pub(super) struct Output {
     pub(super) journal: Option<JournalUse>,
     #[serde(deserialize_with = "words::syslog")]
     pub(super) syslog: Option<SyslogAddress>,
+    #[serde(deserialize_with = "words::publish")]
+    pub(super) publish: Option<NatsAddress>,
     #[serde(deserialize_with = "words::vantage")]
     pub(super) vantage: Option<String>,
     pub(super) state: Option<PathBuf>,

@@ -93,6 +93,7 @@ impl<'a> Merge<'a> {
                 smokeping_metrics: args.smokeping_metrics || output.smokeping_metrics.unwrap_or_default(),
                 journal: journal.is_on(args, output.json, self.surroundings.stdout),
                 syslog: args.syslog.clone().or_else(|| output.syslog.clone()),
+                publish: args.publish.clone().or_else(|| output.publish.clone()),
                 vantage: args.vantage.clone().or_else(|| output.vantage.clone()),
                 verbose: args.verbose,
             },

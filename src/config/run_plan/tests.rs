@@ -71,6 +71,7 @@ fn the_file_with_all_settings_says_what_holds_without_it() {
             "hlog",
             "listen",
             "syslog",
+            "publish",
             "vantage",
             "state",
         ];
@@ -407,6 +408,21 @@ fn the_journal_takes_the_place_of_lines_for_people_that_would_end_there_and_of_n
     assert_eq!(chosen(Stdout::Elsewhere, "", "a"), (false, Lines));
     assert_eq!(chosen(Stdout::Elsewhere, "", "--journal a"), (true, Lines));
     assert_eq!(chosen(Stdout::Terminal, "", "--journal=auto a"), (false, Live));
+}
+
+#[cfg(feature = "nats")]
+#[test]
+fn the_bus_of_the_command_line_counts() {
+    let publish = |text: &str, words: &str| plan(text, words).unwrap().output.publish.map(|to| to.url());
+    let file = "[output]\npublish = \"nats://lb1:secret@192.0.2.1\"\n";
+    assert_eq!(publish("", "a"), None);
+    assert_eq!(publish(file, "a").as_deref(), Some("nats://lb1:secret@192.0.2.1"));
+    assert_eq!(publish(file, "--publish tls://bus a").as_deref(), Some("tls://bus"));
+    let message = why("[output]\npublish = \"bus\"\n", "a");
+    assert!(
+        message.starts_with("test.toml: line 2, column 11: give nats://"),
+        "{message}"
+    );
 }
 
 #[test]

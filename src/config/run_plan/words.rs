@@ -14,6 +14,7 @@ use toml::Spanned;
 use super::limits::{self, Limits};
 use crate::config::args::parse_buffer;
 use crate::config::duration::DurationError;
+use crate::config::nats::NatsAddress;
 use crate::config::run_args::parse_listen;
 use crate::config::source::SourceSpec;
 use crate::config::syslog::SyslogAddress;
@@ -123,6 +124,11 @@ pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Socket
 pub(super) fn syslog<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SyslogAddress>, D::Error> {
     let text = text(from, "an address in quotes, as in \"tcp://192.0.2.10:514\"")?;
     checked(text, |text| text.parse::<SyslogAddress>())
+}
+
+pub(super) fn publish<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NatsAddress>, D::Error> {
+    let text = text(from, "an address in quotes, as in \"nats://192.0.2.10:4222\"")?;
+    checked(text, |text| text.parse::<NatsAddress>())
 }
 
 pub(super) fn tos<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {

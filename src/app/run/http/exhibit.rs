@@ -4,11 +4,11 @@
 //! somebody slow it is shown for up to ten seconds, so that slow clients can't pile up pages in memory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Bytes;
-
+use super::packed::Packed;
 use super::{About, Told, process};
 use crate::app::process::wall_of;
 use crate::app::run::outbox::Dropped;
@@ -26,7 +26,7 @@ pub(super) struct Exhibit {
     ledger: Ledger,
     rows: BTreeMap<SeriesId, Row>,
     incidents: BTreeMap<u64, Box<Incident>>,
-    pages: HashMap<Page, (Mono, Bytes)>,
+    pages: HashMap<Page, (Mono, Packed)>,
     updates_dropped: Arc<Dropped>,
 }
 
@@ -103,23 +103,23 @@ impl Exhibit {
     ///
     /// # Errors
     /// See [`EncodeError`].
-    pub(super) fn page(&mut self, page: Page) -> Result<Bytes, EncodeError> {
+    pub(super) fn page(&mut self, page: Page) -> Result<Packed, EncodeError> {
         let now = self.about.clock.mono();
-        if let Some((made, bytes)) = self.pages.get(&page) {
+        if let Some((made, packed)) = self.pages.get(&page) {
             let age = now.since(*made);
-            if age < FRESH || age < BEARABLE && !bytes.is_unique() {
-                return Ok(bytes.clone());
+            if age < FRESH || age < BEARABLE && !packed.is_unique() {
+                return Ok(packed.clone());
             }
         }
-        let bytes = Bytes::from(match page {
-            Page::Metrics(format) => self.metrics(format, now)?,
-            Page::Status => self.status(now),
-        });
-        self.pages.insert(page, (now, bytes.clone()));
-        Ok(bytes)
+        let packed = Packed::of(|to| match page {
+            Page::Metrics(format) => self.metrics(format, now, to),
+            Page::Status => Ok(to.write_all(&self.status(now))?),
+        })?;
+        self.pages.insert(page, (now, packed.clone()));
+        Ok(packed)
     }
 
-    /// Frees pages that nobody will be shown any more: those of thousands of series have megabytes.
+    /// Frees pages that nobody will be shown any more: those of thousands of series have megabytes even when packed.
     fn put_away(&mut self) {
         if self.pages.is_empty() {
             return;
@@ -128,14 +128,14 @@ impl Exhibit {
         self.pages.retain(|_, (made, _)| now.since(*made) < BEARABLE);
     }
 
-    fn metrics(&mut self, format: Format, now: Mono) -> Result<Vec<u8>, EncodeError> {
+    fn metrics(&mut self, format: Format, now: Mono, to: &mut dyn Write) -> Result<(), EncodeError> {
         self.ledger.forget(now, self.about.kept);
         let process = ProcessFigures {
             lines_dropped: self.about.lines_dropped.all(),
             updates_dropped: self.updates_dropped.all(),
             ..process::figures()
         };
-        self.ledger.encode(process, format)
+        self.ledger.encode(process, format, to)
     }
 
     fn status(&self, now: Mono) -> Vec<u8> {
@@ -257,6 +257,7 @@ pub(super) mod tests {
 
     use uuid::Uuid;
 
+    use super::super::packed::tests::read;
     use super::*;
     use crate::clock::{Clock, Reading};
     use crate::diagnose::Watched;
@@ -319,8 +320,8 @@ pub(super) mod tests {
         exhibit
     }
 
-    fn uptime(page: &Bytes) -> f64 {
-        let document: serde_json::Value = serde_json::from_slice(page).expect("JSON");
+    fn uptime(page: &Packed) -> f64 {
+        let document: serde_json::Value = serde_json::from_slice(&read(page.unpacked())).expect("JSON");
         document["uptime_s"].as_f64().expect("a number")
     }
 
@@ -359,7 +360,7 @@ pub(super) mod tests {
     #[test]
     fn pages_of_different_formats_are_kept_apart() {
         let mut exhibit = exhibit(&Arc::default());
-        let pages = Format::ALL.map(|format| exhibit.page(Page::Metrics(format)).expect("a page"));
+        let pages = Format::ALL.map(|format| read(exhibit.page(Page::Metrics(format)).expect("a page").unpacked()));
         assert!(pages[0] != pages[1] && pages[1] != pages[2] && pages[0] != pages[2]);
         assert!(!exhibit.is_ready());
     }

@@ -1,15 +1,17 @@
 //! Requests in, responses out.
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::exhibit::{Exhibit, Page};
-use crate::metrics::Format;
+use super::packed::Content;
+use crate::metrics::{Format, takes_gzip};
 
 /// Answers a request. Its body, if it has one, is not read.
-pub(super) fn answer<B>(exhibit: &mut Exhibit, request: &Request<B>) -> Response<Full<Bytes>> {
+pub(super) fn answer<B>(exhibit: &mut Exhibit, request: &Request<B>) -> Response<Content> {
     let path = request.uri().path();
     if !PATHS.contains(&path) {
         let known = format!("there is no {}; there are {}\n", printable(path), PATHS.join(", "));
@@ -23,43 +25,53 @@ pub(super) fn answer<B>(exhibit: &mut Exhibit, request: &Request<B>) -> Response
         return refusal;
     }
     match path {
-        METRICS => page(exhibit, Page::Metrics(Format::accepted(&accept(request.headers())))),
-        STATUS => page(exhibit, Page::Status),
+        METRICS => page(
+            exhibit,
+            Page::Metrics(Format::accepted(&all(request.headers(), &ACCEPT))),
+            request.headers(),
+        ),
+        STATUS => page(exhibit, Page::Status, request.headers()),
         READY if !exhibit.is_ready() => text(StatusCode::SERVICE_UNAVAILABLE, "no window is over yet\n"),
         _ => text(StatusCode::OK, "yes\n"),
     }
 }
 
-fn page(exhibit: &mut Exhibit, page: Page) -> Response<Full<Bytes>> {
+fn page(exhibit: &mut Exhibit, page: Page, asked: &HeaderMap) -> Response<Content> {
     match exhibit.page(page) {
-        Ok(body) => {
+        Ok(packed) => {
             let kind = match page {
                 Page::Metrics(format) => format.content_type(),
                 Page::Status => "application/json",
             };
-            response(StatusCode::OK, kind, body)
+            if !takes_gzip(&all(asked, &ACCEPT_ENCODING)) {
+                return response(StatusCode::OK, kind, packed.unpacked());
+            }
+            let mut response = response(StatusCode::OK, kind, packed.gzip());
+            let gzip = HeaderValue::from_static("gzip");
+            response.headers_mut().insert(CONTENT_ENCODING, gzip);
+            response
         }
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }
 }
 
-/// All `Accept` headers, as one.
-fn accept(headers: &HeaderMap) -> String {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+/// All headers of a name, as one.
+fn all(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.collect::<Vec<_>>().join(",")
 }
 
-fn text(status: StatusCode, text: impl Into<String>) -> Response<Full<Bytes>> {
-    response(status, "text/plain; charset=utf-8", Bytes::from(text.into()))
+fn text(status: StatusCode, text: impl Into<String>) -> Response<Content> {
+    response(status, "text/plain; charset=utf-8", text.into().into())
 }
 
-fn response(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+fn response(status: StatusCode, kind: &'static str, body: Content) -> Response<Content> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(VARY, HeaderValue::from_static("accept"));
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -18,6 +18,11 @@ use crate::app::run::destination::Written;
 pub(super) trait Way: Send + 'static {
     /// Hands a record over.
     fn send(&mut self, record: &[u8]) -> Result<(), Refusal>;
+
+    /// Records that wait together are handed over as one, one behind the other, up to so many bytes; 0 hands each over alone.
+    fn most_at_once(&self) -> usize {
+        0
+    }
 }
 
 /// Why a record was not taken.
@@ -70,7 +75,11 @@ impl Forwarder {
         Self::start_with_room(name, form, way, ROOM)
     }
 
-    fn start_with_room(name: String, form: Form, way: impl Way, room: usize) -> io::Result<Self> {
+    /// Starts the thread, with room for so many bytes that wait.
+    ///
+    /// # Errors
+    /// If the system has none left.
+    pub(super) fn start_with_room(name: String, form: Form, way: impl Way, room: usize) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (told, theirs) = (name.clone(), Arc::clone(&shared));
         thread::Builder::new()
@@ -134,21 +143,37 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The record that is next; `None` where no more come. It stays in the queue.
-    fn next(&self) -> Option<Vec<u8>> {
+    /// The record that is next, and those behind it that go with it; `None` where no more come. They stay in the queue.
+    fn next(&self, most_at_once: usize) -> Option<Load> {
         let wait = |state: &mut State| state.queue.is_empty() && !state.is_ending;
         let state = self.changed.wait_while(self.lock(), wait);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        // Its place is kept, its bytes are not copied.
-        state.queue.front_mut().map(std::mem::take)
+        // Their places are kept; the bytes of a lone record are not copied.
+        let mut waiting = state.queue.iter_mut();
+        let mut load = Load {
+            bytes: std::mem::take(waiting.next()?),
+            records: 1,
+        };
+        for record in waiting {
+            if load.bytes.len() + record.len() > most_at_once {
+                break;
+            }
+            load.bytes.append(record);
+            load.records += 1;
+        }
+        Some(load)
     }
 
     /// It was taken, or never will be.
-    fn done(&self, record: &[u8], is_lost: bool) {
+    fn done(&self, load: &Load, is_lost: bool) {
         let mut state = self.lock();
-        state.queue.pop_front();
-        state.bytes -= record.len();
-        state.lost = state.lost.saturating_add(u64::from(is_lost));
+        state.queue.drain(..load.records);
+        state.bytes -= load.bytes.len();
+        if is_lost {
+            state.lost = state
+                .lost
+                .saturating_add(u64::try_from(load.records).unwrap_or(u64::MAX));
+        }
     }
 
     /// Waits before the next try, but for one last try at the end; `false` where that was made.
@@ -163,24 +188,30 @@ impl Shared {
     }
 }
 
+/// Records that are handed over together.
+struct Load {
+    bytes: Vec<u8>,
+    records: usize,
+}
+
 /// Hands records over until no more come.
 fn forward(mut way: impl Way, name: &str, shared: &Shared) {
     let mut is_complained = false;
-    'records: while let Some(record) = shared.next() {
+    'records: while let Some(load) = shared.next(way.most_at_once()) {
         let mut pause = FIRST_PAUSE;
         loop {
-            match way.send(&record) {
+            match way.send(&load.bytes) {
                 Ok(()) => {
                     is_complained = false;
-                    shared.done(&record, false);
+                    shared.done(&load, false);
                     break;
                 }
                 Err(Refusal::Record(error)) => {
                     complain(&format!(
-                        "{name}: an event of {} bytes is not taken: {error}",
-                        record.len()
+                        "{name}: {} bytes of events are not taken: {error}",
+                        load.bytes.len()
                     ));
-                    shared.done(&record, true);
+                    shared.done(&load, true);
                     break;
                 }
                 Err(Refusal::Peer(error)) => {

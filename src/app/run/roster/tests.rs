@@ -52,6 +52,7 @@ fn plan(targets: Vec<WatchedTarget>) -> RunPlan {
             smokeping_metrics: false,
             journal: false,
             syslog: None,
+            publish: None,
             vantage: None,
             verbose: false,
         },
