@@ -63,7 +63,7 @@ fn many_targets(form: Form) -> anyhow::Result<()> {
         all.sent, all.received, all.lost, all.late, all.send_error, all.windows, all.disturbed, all.incidents
     );
     println!(
-        "CPU {:.1} % of a core, max RSS {:.0} MiB; {scrapes} scrapes of up to {:.1} MB, the longest took {longest:.2} s",
+        "CPU {:.1} % of a core, max RSS {:.0} MiB; {scrapes} scrapes of up to {:.1} MB as gzip, the longest took {longest:.2} s",
         100.0 * usage.cpu().as_secs_f64() / wall.as_secs_f64(),
         float(usage.max_rss_kib) / 1024.0,
         float(u64::try_from(bytes)?) / 1e6,
@@ -274,7 +274,7 @@ fn get(server: SocketAddr, accept: &str) -> anyhow::Result<Vec<u8>> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(
         stream,
-        "GET /metrics HTTP/1.1\r\nHost: {server}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+        "GET /metrics HTTP/1.1\r\nHost: {server}\r\nAccept: {accept}\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
     )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -111,7 +111,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
 ];
 
 /// Crates that only some modules may touch. A folder stands for everything in it, `net/portable` also for `net/portable.rs`.
-const CRATE_HOMES: [(&str, &[&str]); 19] = [
+const CRATE_HOMES: [(&str, &[&str]); 18] = [
     ("tokio", &["net", "lab", "app"]),
     ("surge_ping", &["net/portable"]),
     ("hickory_resolver", &["net"]),
@@ -125,7 +125,6 @@ const CRATE_HOMES: [(&str, &[&str]); 19] = [
     ("comfy_table", &["report"]),
     ("prometheus_client", &["metrics"]),
     ("async_nats", &["app/bus"]),
-    ("bytes", &["app/bus", "app/run/http"]),
     ("futures_util", &["app/bus"]),
     ("hyper", &["app/run/http"]),
     ("hyper_util", &["app/run/http"]),
