@@ -55,6 +55,10 @@ fn all_three_count_the_same_loss_where_every_fourth_request_is_dropped() {
     assert_eq!((line.len(), line.iter().flatten().count()), (100, 75));
 }
 
+/// ping does not sleep between two probes 5 ms apart, and we do: where nothing else keeps the processor warm, our packets take some us longer
+/// on the same path.
+const COLD_US: f64 = 10.0;
+
 #[test]
 fn the_smallest_rtt_of_an_idle_path_is_in_the_same_range() {
     let Some(lab) = Lab::new() else { return };
@@ -73,7 +77,7 @@ fn the_smallest_rtt_of_an_idle_path_is_in_the_same_range() {
         // Theirs hold a system call and a wake-up more than ours: never less than ours by more than noise.
         for (name, other) in [("ping", theirs), ("fping", fping)] {
             assert!(
-                ours > 0.0 && ours < 2.0 * other,
+                ours > 0.0 && ours < 2.0 * other + COLD_US,
                 "we say {ours} us, {name} says {other} us"
             );
             assert!(other < 40.0 * ours, "we say {ours} us, {name} says {other} us");

@@ -146,6 +146,12 @@ impl Scrape {
             let of = labelled(identity, None);
             counter(&mut changes.encode_family(&of)?, &kept.counted.changes)?;
         }
+        let mut hops = begin(all, families::PATH_HOPS)?;
+        for (identity, kept) in &self.book.paths {
+            let of = labelled(identity, None);
+            let count = u64::try_from(kept.counted.hops).unwrap_or(u64::MAX);
+            gauge(&mut hops.encode_family(&of)?, &count)?;
+        }
         Ok(())
     }
 

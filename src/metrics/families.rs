@@ -107,6 +107,7 @@ families! {
     LEVEL_SHIFTS = counter("pathjitter_level_shifts", "Moves of the round-trip times to another level");
     DEGRADED = gauge("pathjitter_degraded", "1 while too many of the last probes stand out");
     PATH_CHANGES = counter("pathjitter_path_changes", "Paths that took another course");
+    PATH_HOPS = gauge("pathjitter_path_hops", "Hops that a path is known to have before its target; 0 before it is known");
     INCIDENTS = counter("pathjitter_incidents", "Incidents by verdict; one whose verdict changes counts under each that it had");
     INCIDENTS_OPENED = counter("pathjitter_incidents_opened", "Incidents, each once");
     INCIDENTS_OPEN = gauge("pathjitter_incidents_open", "Incidents that are going on, by their verdict now");

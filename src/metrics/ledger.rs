@@ -24,6 +24,8 @@ pub enum News {
     Recovered(SeriesId),
     /// A path took another course.
     PathChanged(SeriesId),
+    /// So many routers are known to be on a path.
+    PathKnown(SeriesId, usize),
     /// An incident by its number.
     Incident(Stage, u64, VerdictCode),
     /// This host stood still, and made something so late.
@@ -42,13 +44,13 @@ impl News {
             diagnose::News::Degraded { series, .. } => Self::Degraded(*series),
             diagnose::News::Recovered { series, .. } => Self::Recovered(*series),
             diagnose::News::PathChanged(change) => Self::PathChanged(change.series),
+            diagnose::News::Path { series, known, .. } => Self::PathKnown(*series, known.hops.len()),
             diagnose::News::Incident(stage, incident) => Self::Incident(*stage, incident.number, incident.verdict),
             diagnose::News::OwnNoise(stall) => Self::Stalled(stall.late_by),
             diagnose::News::ControlSpiked { .. } => Self::ControlSpiked,
-            diagnose::News::SpikeEnd(..)
-            | diagnose::News::Jittery { .. }
-            | diagnose::News::Traced { .. }
-            | diagnose::News::Path { .. } => return None,
+            diagnose::News::SpikeEnd(..) | diagnose::News::Jittery { .. } | diagnose::News::Traced { .. } => {
+                return None;
+            }
         })
     }
 }
@@ -128,6 +130,7 @@ pub(super) struct Backend {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Path {
     pub(super) changes: u64,
+    pub(super) hops: usize,
 }
 
 impl Ledger {
@@ -246,10 +249,13 @@ impl Ledger {
             News::Degraded(id) => book.set_degraded(id, true),
             News::Recovered(id) => book.set_degraded(id, false),
             News::PathChanged(id) => {
-                if let Some(Place::Path(identity)) = book.ids.get(&id)
-                    && let Some(path) = book.paths.get_mut(identity)
-                {
-                    path.counted.changes += 1;
+                if let Some(path) = book.path(id) {
+                    path.changes += 1;
+                }
+            }
+            News::PathKnown(id, hops) => {
+                if let Some(path) = book.path(id) {
+                    path.hops = hops;
                 }
             }
             News::Incident(stage, number, verdict) => book.incident(stage, number, verdict),
@@ -307,6 +313,13 @@ impl Book {
         match self.ids.get(&id)? {
             Place::Backend(identity) => self.backends.get_mut(identity).map(|kept| &mut kept.counted),
             Place::Path(_) => None,
+        }
+    }
+
+    fn path(&mut self, id: SeriesId) -> Option<&mut Path> {
+        match self.ids.get(&id)? {
+            Place::Path(identity) => self.paths.get_mut(identity).map(|kept| &mut kept.counted),
+            Place::Backend(_) => None,
         }
     }
 

@@ -121,8 +121,8 @@ fn every_family_is_there_from_the_start_and_every_series_at_zero() {
         .filter(|(name, _)| name.contains("target=\"app01\""))
         .collect();
     assert!(of_app.iter().all(|(_, value)| **value == 0.0), "{of_app:?}");
-    // 42 + 22 buckets, 2 sums and counts; 8 counters, 8 outcomes, 3 kinds of spikes, shifts, degraded, changes of the path.
-    assert_eq!(of_app.len(), 42 + 22 + 4 + 8 + 8 + 3 + 3);
+    // 42 + 22 buckets, 2 sums and counts; 8 counters, 8 outcomes, 3 kinds of spikes, shifts, degraded, changes and hops of the path.
+    assert_eq!(of_app.len(), 42 + 22 + 4 + 8 + 8 + 3 + 4);
     for verdict in VerdictCode::ALL {
         let label = format!("{{verdict=\"{}\"}}", verdict.as_str());
         assert_eq!(all[&format!("pathjitter_incidents_total{label}")], 0.0);
@@ -251,12 +251,15 @@ fn news_count_where_they_belong() {
         News::Shifted(backend),
         News::Degraded(backend),
         News::PathChanged(path),
+        News::PathKnown(path, 3),
+        News::PathKnown(path, 4),
         News::Stalled(Duration::from_millis(250)),
         News::Stalled(Duration::from_millis(500)),
         News::ControlSpiked,
         // Of nobody that is known.
         News::Shifted(SeriesId::new(7)),
         News::PathChanged(backend),
+        News::PathKnown(backend, 9),
     ] {
         ledger.news(news);
     }
@@ -272,9 +275,10 @@ fn news_count_where_they_belong() {
         [
             value("level_shifts_total", ""),
             value("degraded", ""),
-            value("path_changes_total", "")
+            value("path_changes_total", ""),
+            value("path_hops", "")
         ],
-        [1.0, 1.0, 1.0]
+        [1.0, 1.0, 1.0, 4.0]
     );
     for (name, expected) in [
         ("own_stalls_total", 2.0),
