@@ -15,7 +15,7 @@ use async_nats::{ConnectOptions, jetstream};
 
 pub(super) use self::publisher::{NotPublished, Publisher};
 pub(super) use self::subscription::Subscription;
-use crate::config::NatsAddress;
+use crate::config::{NatsAddress, NatsCredentials};
 
 /// The stream of all vantages.
 const STREAM: &str = "PATHJITTER";
@@ -41,10 +41,15 @@ fn subject(vantage: &str) -> String {
 
 /// A connection of its own.
 async fn connect(address: &NatsAddress, options: ConnectOptions) -> io::Result<Context> {
+    let options = match &address.credentials {
+        None => options,
+        Some(NatsCredentials::User(user, password)) => options.user_and_password(user.clone(), password.clone()),
+        Some(NatsCredentials::Token(token)) => options.token(token.clone()),
+    };
     let client = options
         .name("pathjitter")
         .connection_timeout(PATIENCE)
-        .connect(address.url())
+        .connect(address.to_string())
         .await
         .map_err(io::Error::other)?;
     let mut context = jetstream::new(client);

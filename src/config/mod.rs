@@ -28,7 +28,7 @@ mod traffic_class;
 pub use correlate_args::{CorrelateArgs, CorrelatePlan, Input};
 pub use demo::{DemoPlan, DemoWatch};
 pub use lab::{LabPlan, LabRun};
-pub use nats::{NatsAddress, NatsError};
+pub use nats::{NatsAddress, NatsCredentials, NatsError};
 pub use plan::{EngineChoice, Family, Host, OutputOptions, PingPlan, PlanError, Target};
 pub use run_args::{CheckArgs, ConfigAction, ConfigArgs, RunArgs};
 pub use run_plan::{

@@ -7,10 +7,19 @@ use std::str::FromStr;
 #[derive(Clone, PartialEq, Eq)]
 pub struct NatsAddress {
     scheme: &'static str,
-    /// User and password, or a token, as they stood in the text.
-    credentials: Option<String>,
+    /// How to say who we are, where that is asked for.
+    pub credentials: Option<NatsCredentials>,
     /// Host and port.
     server: String,
+}
+
+/// What a server of NATS may ask for.
+#[derive(Clone, PartialEq, Eq)]
+pub enum NatsCredentials {
+    /// A name and a password.
+    User(String, String),
+    /// A word that is enough.
+    Token(String),
 }
 
 /// Why a text is none.
@@ -24,15 +33,6 @@ pub enum NatsError {
     NotBuilt,
 }
 
-impl NatsAddress {
-    /// The whole of it, the password included.
-    #[must_use]
-    pub fn url(&self) -> String {
-        let credentials = self.credentials.as_ref().map(|words| format!("{words}@"));
-        format!("{}://{}{}", self.scheme, credentials.unwrap_or_default(), self.server)
-    }
-}
-
 impl FromStr for NatsAddress {
     type Err = NatsError;
 
@@ -42,7 +42,7 @@ impl FromStr for NatsAddress {
         let scheme = scheme.ok_or(NatsError::Form)?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (credentials, server) = match rest.rsplit_once('@') {
-            Some((credentials, server)) => (Some(credentials.to_owned()), server),
+            Some((credentials, server)) => (Some(credentials), server),
             None => (None, rest),
         };
         let is_server = !server.is_empty()
@@ -57,7 +57,10 @@ impl FromStr for NatsAddress {
         }
         Ok(Self {
             scheme,
-            credentials,
+            credentials: credentials.map(|words| match words.split_once(':') {
+                Some((user, password)) => NatsCredentials::User(user.to_owned(), password.to_owned()),
+                None => NatsCredentials::Token(words.to_owned()),
+            }),
             server: server.to_owned(),
         })
     }
@@ -83,18 +86,28 @@ mod tests {
     #[cfg(feature = "nats")]
     #[test]
     fn a_server_is_shown_without_its_password() {
-        for (text, shown) in [
-            ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
-            ("nats://bus.example.net/", "nats://bus.example.net"),
-            ("tls://[2001:db8::1]:4222", "tls://[2001:db8::1]:4222"),
-            ("nats://lb1:s3cr@t@10.0.0.1:4222", "nats://10.0.0.1:4222"),
+        let user = |name: &str, password: &str| Some(NatsCredentials::User(name.to_owned(), password.to_owned()));
+        for (text, shown, credentials) in [
+            ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222", None),
+            ("nats://bus.example.net/", "nats://bus.example.net", None),
+            ("tls://[2001:db8::1]:4222", "tls://[2001:db8::1]:4222", None),
+            (
+                "nats://lb1:s3:cr@t@10.0.0.1:4222",
+                "nats://10.0.0.1:4222",
+                user("lb1", "s3:cr@t"),
+            ),
+            (
+                "nats://t0ken@bus",
+                "nats://bus",
+                Some(NatsCredentials::Token("t0ken".to_owned())),
+            ),
         ] {
             let address: NatsAddress = text.parse().unwrap();
             assert_eq!(
                 (address.to_string(), format!("{address:?}")),
                 (shown.to_owned(), shown.to_owned())
             );
-            assert_eq!(address.url(), text.trim_end_matches('/'));
+            assert!(address.credentials == credentials, "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, consumer::pull::OrderedConfig};
 use futures_util::StreamExt as _;
 use serde_json::Value;
@@ -13,22 +14,26 @@ use crate::{is_whole_window, read, running};
 /// In the namespace of a test it has no other user.
 const SERVER: &str = "127.0.0.1:4222";
 
-/// A server that keeps its streams in a folder. It is killed when it is dropped.
-fn server(host: &Host, folder: &Path) -> Guest {
+/// A server that keeps its streams in a folder, and asks for what further arguments say. It is killed when it is dropped.
+fn server(host: &Host, folder: &Path, who: &[&str]) -> Guest {
     let mut command = host.command("nats-server");
     command.args(["-a", "127.0.0.1", "-p", "4222", "-js", "-l", "/dev/stdout", "-sd"]);
     let mut server = Guest::start({
-        command.arg(folder);
+        command.arg(folder).args(who);
         command
     });
     server.wait_for(|line| line.contains("Server is ready"));
     server
 }
 
+/// Lets in who has this name and password.
+const LB1: [&str; 4] = ["--user", "lb1", "--pass", "s3cret"];
+
 /// What the stream holds, read by the server's own client on a thread of this namespace.
 fn published() -> Vec<Value> {
     let all = async {
-        let context = jetstream::new(async_nats::connect(SERVER).await.expect("the server"));
+        let options = ConnectOptions::with_user_and_password("lb1".to_owned(), "s3cret".to_owned());
+        let context = jetstream::new(options.connect(SERVER).await.expect("the server"));
         let stream = context.get_stream("PATHJITTER").await.expect("the stream");
         let consumer = stream
             .create_consumer(OrderedConfig::default())
@@ -129,13 +134,14 @@ fn all_is_there_once_and_in_order_after_the_server_was_killed_and_came_back() {
     let Some(lab) = Lab::new() else { return };
     let host = lab.host_of_this_thread("alone");
     let folder = tempfile::tempdir().expect("a folder");
-    let first = server(&host, folder.path());
-    let args = "--json --each -i 20ms --window 1s --vantage lb1 --publish nats://127.0.0.1:4222 app=127.0.0.2";
+    let first = server(&host, folder.path(), &LB1);
+    let args =
+        "--json --each -i 20ms --window 1s --vantage lb1 --publish nats://lb1:s3cret@127.0.0.1:4222 app=127.0.0.2";
     let mut run = running(&host, args);
     run.wait_for_many(2, |line| is_whole_window(line, "app"));
     drop(first);
     run.wait_for_many(3, |line| is_whole_window(line, "app"));
-    let _second = server(&host, folder.path());
+    let _second = server(&host, folder.path(), &LB1);
     run.wait_for_many(2, |line| is_whole_window(line, "app"));
     run.signal("TERM");
     let report = read(&run.finish());
@@ -177,7 +183,7 @@ fn what_two_vantages_published_is_judged_as_their_logs_are() {
     let Some(lab) = Lab::new() else { return };
     let host = lab.host_of_this_thread("alone");
     let folder = tempfile::tempdir().expect("a folder");
-    let _server = server(&host, folder.path());
+    let _server = server(&host, folder.path(), &[]);
     let [log, other] = two_logs(folder.path());
     make_stream(&host);
     let [lines, others] = [&log, &other].map(|log| log.split_inclusive('\n').collect::<Vec<_>>());
@@ -201,7 +207,7 @@ fn who_follows_the_bus_goes_on_after_the_server_was_killed_and_came_back() {
     let Some(lab) = Lab::new() else { return };
     let host = lab.host_of_this_thread("alone");
     let folder = tempfile::tempdir().expect("a folder");
-    let first = server(&host, folder.path());
+    let first = server(&host, folder.path(), &[]);
     let [log, other] = two_logs(folder.path());
     let [lines, others] = [&log, &other].map(|log| log.split_inclusive('\n').collect::<Vec<_>>());
     make_stream(&host);
@@ -215,7 +221,7 @@ fn who_follows_the_bus_goes_on_after_the_server_was_killed_and_came_back() {
     publish(&[("demo", &lines[..cut]), ("lb2", &others[..open])]);
     following.wait_for(|line| line.contains("\"incident_open\""));
     drop(first);
-    let _second = server(&host, folder.path());
+    let _second = server(&host, folder.path(), &[]);
     publish(&[("demo", &lines[cut..]), ("lb2", &others[open..])]);
     following.wait_for(is_shared_incident);
     following.signal("INT");
@@ -234,4 +240,18 @@ fn a_server_that_is_not_there_is_named() {
         ended.stderr
     );
     assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
+}
+
+#[test]
+fn who_is_not_let_in_is_told_so_and_a_token_lets_in() {
+    let Some(lab) = Lab::new() else { return };
+    let host = lab.host("alone");
+    let folder = tempfile::tempdir().expect("a folder");
+    let _server = server(&host, folder.path(), &["--auth", "t0ken"]);
+    let ended = Guest::start(correlate(&host, &["--nats", "nats://wr0ng@127.0.0.1:4222"])).finish();
+    assert_eq!(ended.code(), 2);
+    assert!(ended.stderr.contains("authorization"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("wr0ng"), "{}", ended.stderr);
+    let nothing = Guest::start(correlate(&host, &["--nats", "nats://t0ken@127.0.0.1:4222"])).finish();
+    assert_eq!(incidents(&nothing), [] as [Value; 0]);
 }

@@ -23,7 +23,7 @@ fn assert_that_nothing_is_left(mut run: Guest) -> Report {
     // By the third window, TCP answers were listened for, not listened for, and listened for again.
     run.wait_for_many(3, |line| is_whole_window(line, "app") && line.contains("\"tcp\""));
     let statuses = statuses(run.id());
-    // This one, the packets, the writer, and HTTP.
+    // This one, the packets, the writer; HTTP and outputs beside, where they are asked for.
     assert!(statuses.len() >= 3, "{statuses:#?}");
     for status in &statuses {
         for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
@@ -51,7 +51,10 @@ fn assert_that_nothing_is_left(mut run: Guest) -> Report {
 fn root_keeps_no_rights_in_any_thread() {
     let Some(lab) = Lab::new() else { return };
     let host = lab.host("alone");
-    assert_that_nothing_is_left(running(&host, &format!("--listen 127.0.0.1:0 {ARGS}")));
+    assert_that_nothing_is_left(running(
+        &host,
+        &format!("--listen 127.0.0.1:0 --syslog udp://127.0.0.1:514 {ARGS}"),
+    ));
 }
 
 #[test]

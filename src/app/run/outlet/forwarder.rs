@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::Outlet;
 use crate::app::complaints::complain;
 use crate::app::run::destination::Written;
+use crate::sys::rights;
 
 /// A way to the other end. It may block for some seconds.
 pub(super) trait Way: Send + 'static {
@@ -82,9 +83,11 @@ impl Forwarder {
     pub(super) fn start_with_room(name: String, form: Form, way: impl Way, room: usize) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (told, theirs) = (name.clone(), Arc::clone(&shared));
-        thread::Builder::new()
-            .name("outlet".to_owned())
-            .spawn(move || forward(way, &told, &theirs))?;
+        thread::Builder::new().name("outlet".to_owned()).spawn(move || {
+            // It talks to others, and is there before the sockets of probes are.
+            let _ = rights::give_up();
+            forward(way, &told, &theirs);
+        })?;
         Ok(Self {
             name,
             form,
