@@ -1,10 +1,9 @@
 //! Who begins to spike within one window, how likely that is, and how often the same ones did so before.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::chance::{Successes, any_of, binomial_at_least, factor};
+use super::chance::{Successes, any_of, binomial_at_least};
 use super::channel::Channel;
 use super::group::Group;
 use super::onsets::Onsets;
@@ -39,8 +38,11 @@ impl Gathering {
         if onsets.len() < 2 {
             return None;
         }
-        let (end, last) = fullest(&onsets, at, group.window)?;
-        let members = window(&onsets, end, group.window);
+        let end_of = |end: Mono| window(&onsets, end, group.window);
+        let ends = onsets.iter().filter(|(end, _)| *end >= at);
+        // The earliest of equals: `max_by_key` prefers what comes later.
+        let (end, last) = *ends.rev().max_by_key(|(end, _)| end_of(*end).len())?;
+        let members = end_of(end);
         (members.len() >= 2).then_some(Self { end, last, members })
     }
 
@@ -53,11 +55,6 @@ impl Gathering {
         backends: &[Option<Backend>],
         enough: f64,
     ) -> Option<(f64, usize)> {
-        // Of many noisy backends some begin at any moment. Where the mean is no less than their number, so is the median, and as many come
-        // half of the time at least; half of the usual mean is less than any present one that matters.
-        if factor(self.members.len() - 1) <= group.expected(channel.index()) / 2.0 {
-            return None;
-        }
         let from = self.end.before(group.window);
         let mut others = Successes::up_to(self.members.len() - 1);
         let mut probed = 0;
@@ -107,32 +104,6 @@ impl Gathering {
     }
 }
 
-/// The end of the window in which most backends begin, of those that end at `at` or later, and whose onset that is. The first of equals.
-fn fullest(onsets: &[(Mono, TargetId)], at: Mono, window: Duration) -> Option<(Mono, TargetId)> {
-    let mut inside: HashMap<TargetId, u32> = HashMap::new();
-    let mut first = 0;
-    let mut best: Option<(usize, (Mono, TargetId))> = None;
-    for together in onsets.chunk_by(|(at, _), (next, _)| at == next) {
-        let (end, _) = together[0];
-        for (_, target) in together {
-            *inside.entry(*target).or_default() += 1;
-        }
-        while let Some((_, target)) = onsets[first..].first().filter(|(at, _)| *at <= end.before(window)) {
-            if let Some(count) = inside.get_mut(target) {
-                *count -= 1;
-                if *count == 0 {
-                    inside.remove(target);
-                }
-            }
-            first += 1;
-        }
-        if end >= at && best.is_none_or(|(most, _)| inside.len() > most) {
-            best = Some((inside.len(), together[0]));
-        }
-    }
-    best.map(|(_, onset)| onset)
-}
-
 /// The first spike of everybody who has one in `(end - window, end]`.
 fn window(onsets: &[(Mono, TargetId)], end: Mono, window: Duration) -> Vec<(TargetId, Mono)> {
     let from = onsets.partition_point(|(at, _)| *at <= end.before(window));
@@ -177,32 +148,3 @@ fn most_likely(members: &[(TargetId, &Backend)], channel: Channel, window: Durat
 
 /// How long a past is looked at. Shorter than the day, longer than the bursts that people notice.
 pub(super) const MEMORY: Duration = Duration::from_mins(10);
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn ms(ms: u64) -> Mono {
-        Mono::from_nanos(ms * 1_000_000)
-    }
-
-    proptest! {
-        #[test]
-        fn the_fullest_window_is_the_one_that_counting_each_finds(
-            mut onsets in proptest::collection::vec((0_u64..60, 0_u32..6), 1..40),
-            at in 0_u64..60,
-            width in 1_u64..30,
-        ) {
-            onsets.sort_unstable();
-            onsets.dedup();
-            let onsets: Vec<_> = onsets.into_iter().map(|(at, target)| (ms(at), TargetId::new(target))).collect();
-            let width = Duration::from_millis(width);
-            let ends = onsets.iter().filter(|(end, _)| *end >= ms(at));
-            // `max_by_key` prefers what comes later.
-            let slow = ends.rev().max_by_key(|(end, _)| window(&onsets, *end, width).len()).copied();
-            prop_assert_eq!(fullest(&onsets, ms(at), width), slow);
-        }
-    }
-}

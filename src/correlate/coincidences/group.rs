@@ -22,8 +22,6 @@ pub(super) struct Group {
     /// Spikes that are not further apart than this are at the same moment.
     pub(super) window: Duration,
     allowances: [Allowance; CHANNELS],
-    /// How many members begin within a window, on average.
-    expected: [f64; CHANNELS],
 }
 
 /// What a level of a group may be.
@@ -47,7 +45,6 @@ impl Group {
             members,
             window: Duration::ZERO,
             allowances: [Allowance::default(); CHANNELS],
-            expected: [0.0; CHANNELS],
         }
     }
 
@@ -68,11 +65,6 @@ impl Group {
         self.allowances[channel]
     }
 
-    /// How many members begin within a window of this level on average, as of the last turn.
-    pub(super) fn expected(&self, channel: usize) -> f64 {
-        self.expected[channel]
-    }
-
     /// Computes the window and what may be spent: `budget` false alarms in 30 days for every test of every level, and suspicion at
     /// `suspicious`.
     pub(super) fn turn(&mut self, backends: &[Option<Backend>], budget: f64, suspicious: f64) {
@@ -87,23 +79,19 @@ impl Group {
         self.window = interval.saturating_mul(2).saturating_add(baseline);
         let window = self.window.as_secs_f64();
         for (channel, allowance) in self.allowances.iter_mut().enumerate() {
-            let habits = habits(&members, channel, window);
-            self.expected[channel] = habits.iter().map(|(_, p)| p).sum();
-            *allowance = allow(&habits, (budget, suspicious));
+            *allowance = allow(&members, channel, window, (budget, suspicious));
         }
     }
 }
 
-/// Of each: onsets in a second, and the probability of one within a window.
-fn habits(members: &[&Backend], channel: usize, window: f64) -> Vec<(f64, f64)> {
-    let of = |backend: &&Backend| {
-        let (rate, pace) = (backend.rates[channel], backend.pace);
-        (rate * pace, any_of(pace * window, rate))
-    };
-    members.iter().map(of).collect()
-}
-
-fn allow(habits: &[(f64, f64)], (budget, suspicious): (f64, f64)) -> Allowance {
+fn allow(members: &[&Backend], channel: usize, window: f64, (budget, suspicious): (f64, f64)) -> Allowance {
+    let habits: Vec<(f64, f64)> = members
+        .iter()
+        .map(|backend| {
+            let (rate, pace) = (backend.rates[channel], backend.pace);
+            (rate * pace, any_of(pace * window, rate))
+        })
+        .collect();
     let tests: f64 = habits.iter().map(|(onsets, _)| onsets * MONTH_S).sum();
     let nobody: f64 = habits.iter().map(|(_, p)| 1.0 - p).product();
     let coincidences: f64 = habits
@@ -113,7 +101,7 @@ fn allow(habits: &[(f64, f64)], (budget, suspicious): (f64, f64)) -> Allowance {
     Allowance {
         single: budget / tests.max(1.0),
         repeated: budget / coincidences.max(1.0),
-        innocent: innocent(habits, suspicious),
+        innocent: innocent(&habits, suspicious),
     }
 }
 
