@@ -107,6 +107,9 @@ fn allow(members: &[&Backend], channel: usize, window: f64, (budget, suspicious)
 
 /// In a coincidence that is suspected by chance, all of its members are.
 fn innocent(habits: &[(f64, f64)], suspicious: f64) -> f64 {
+    if let Some(share) = innocent_of_many(habits, suspicious) {
+        return share;
+    }
     // Of many backends few begin at once, and what is told apart costs a step for each of them.
     let mut most = FEW;
     loop {
@@ -124,7 +127,69 @@ fn innocent(habits: &[(f64, f64)], suspicious: f64) -> f64 {
     }
 }
 
+/// The share where it takes no counting: telling thousands apart takes thousands of steps for each of thousands.
+fn innocent_of_many(habits: &[(f64, f64)], suspicious: f64) -> Option<f64> {
+    let all: f64 = habits.iter().map(|(_, p)| p.ln()).sum();
+    if all.exp() > suspicious {
+        // Before habits are known each may begin at any moment, and not even all at once are suspect.
+        return Some(0.0);
+    }
+    let mean: f64 = habits.iter().map(|(_, p)| p).sum();
+    let spread = habits.iter().map(|(_, p)| p * (1.0 - p)).sum::<f64>().sqrt();
+    // Around such a mean each further one halves the tail at most, so the fewest that are suspect come with half of `suspicious` at least.
+    let is_bell = mean >= MANY && spread >= WIDE && mean + 3.0 * spread < factor(habits.len());
+    (is_bell && suspicious / 2.0 * mean >= 1.0).then_some(1.0)
+}
+
+/// A mean from which on a count is as good as normally distributed, if its standard deviation is wide too.
+const MANY: f64 = 64.0;
+
+/// A standard deviation of which one step is a small part.
+const WIDE: f64 = 5.0;
+
 /// Begun with, doubled where that is too few.
 const FEW: usize = 8;
 
 const MONTH_S: f64 = 30.0 * 86_400.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By telling all apart, however many.
+    fn slow(habits: &[(f64, f64)], suspicious: f64) -> f64 {
+        let mut successes = Successes::up_to(habits.len());
+        for (_, p) in habits {
+            successes.add(*p);
+        }
+        match successes.fewest_within(suspicious) {
+            Some((others, chance)) if (1..habits.len()).contains(&others) => (chance * factor(others + 1)).min(1.0),
+            _ => 0.0,
+        }
+    }
+
+    #[test]
+    fn the_share_that_is_not_counted_out_is_the_one_that_counting_gives() {
+        let of = |count: usize, p: f64| vec![(0.0, p); count];
+        let mixed = |count: usize| [of(count, 0.3), of(count, 0.9), of(count, 1e-3)].concat();
+        for habits in [
+            of(300, 0.4),
+            of(300, 1.0),
+            of(10, 0.2),
+            of(200, 0.01),
+            of(2, 0.9),
+            of(700, 0.2),
+            mixed(200),
+            mixed(3),
+        ] {
+            for suspicious in [0.1, 0.02, 0.002] {
+                let (ours, theirs) = (innocent(&habits, suspicious), slow(&habits, suspicious));
+                assert!(
+                    (ours - theirs).abs() < 1e-9,
+                    "{} at {suspicious}: {ours}, not {theirs}",
+                    habits.len()
+                );
+            }
+        }
+    }
+}
