@@ -11,12 +11,10 @@
 #[allow(dead_code, reason = "each bench uses its own part of it")]
 mod support;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use socket2::{Domain, Socket, Type};
 use support::figures::{float, median, shown};
-use support::lab::{Form, inside_namespace, loopback_target, not_measured};
+use support::lab::{Form, inside_namespace, listen, loopback_target, not_measured};
 use support::ours::{self, Sums};
 
 fn main() -> ExitCode {
@@ -102,15 +100,4 @@ fn check(sums: Sums, targets: u64, seconds: u64) -> anyhow::Result<()> {
         sums.sent - sums.received
     );
     Ok(())
-}
-
-/// A listener for every loopback address. Half-open entries end by the prober's RST, so the accept thread mostly sleeps.
-fn listen() -> anyhow::Result<u16> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
-    socket.listen(4096)?;
-    let listener = std::net::TcpListener::from(socket);
-    let port = listener.local_addr()?.port();
-    std::thread::spawn(move || listener.incoming().for_each(drop));
-    Ok(port)
 }

@@ -13,7 +13,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -22,9 +22,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::Value;
-use socket2::{Domain, Socket, Type};
 use support::figures::float;
-use support::lab::{Form, inside_namespace, loopback_target};
+use support::lab::{Form, inside_namespace, listen, loopback_target};
 use support::sys::{self, Usage};
 
 fn main() -> ExitCode {
@@ -279,17 +278,6 @@ fn get(server: SocketAddr, accept: &str) -> anyhow::Result<Vec<u8>> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(answer)
-}
-
-/// A listener for every loopback address. Half-open entries end by the prober's RST, so the accept thread mostly sleeps.
-fn listen() -> anyhow::Result<u16> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
-    socket.listen(4096)?;
-    let listener = std::net::TcpListener::from(socket);
-    let port = listener.local_addr()?.port();
-    thread::spawn(move || listener.incoming().for_each(drop));
-    Ok(port)
 }
 
 const TEXT: &str = "text/plain";

@@ -124,7 +124,7 @@ const CRATE_HOMES: [(&str, &[&str]); 18] = [
     ("clap", &["config", "app", "main"]),
     ("comfy_table", &["report"]),
     ("prometheus_client", &["metrics"]),
-    ("async_nats", &["app/bus"]),
+    ("async_nats", &["app/bus", "app/run/outlet/nats"]),
     ("futures_util", &["app/bus"]),
     ("hyper", &["app/run/http"]),
     ("hyper_util", &["app/run/http"]),

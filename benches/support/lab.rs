@@ -1,6 +1,9 @@
 //! The place a bench runs in: a fresh network namespace with only loopback, entered by starting the bench again under `unshare`.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, ExitCode};
+
+use socket2::{Domain, Socket, Type};
 
 /// Tells the second start of a bench that it is already inside its namespace.
 const INSIDE: &str = "PATHJITTER_BENCH_INSIDE";
@@ -67,9 +70,20 @@ pub(crate) fn is_installed(program: &str) -> bool {
 }
 
 /// The `index`-th loopback address, from 127.1.0.0 on: every one answers on Linux.
-pub(crate) fn loopback_target(index: u32) -> std::net::Ipv4Addr {
+pub(crate) fn loopback_target(index: u32) -> Ipv4Addr {
     const FIRST: u32 = 0x7f01_0000;
-    std::net::Ipv4Addr::from_bits(FIRST + index)
+    Ipv4Addr::from_bits(FIRST + index)
+}
+
+/// A listener for every loopback address. Half-open entries end by the prober's RST, so the accept thread mostly sleeps.
+pub(crate) fn listen() -> anyhow::Result<u16> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
+    socket.listen(4096)?;
+    let listener = std::net::TcpListener::from(socket);
+    let port = listener.local_addr()?.port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    Ok(port)
 }
 
 fn start_inside() -> ExitCode {

@@ -3,7 +3,6 @@
 //! A message is one line of NDJSON, or several that waited together. The server keeps them for [`KEPT`] unless the operator has made the stream
 //! himself, and drops a message that it has already by its id, so that a line whose receipt got lost is not there twice.
 
-mod publisher;
 mod subscription;
 
 use std::io;
@@ -13,7 +12,6 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::{ConnectOptions, jetstream};
 
-pub(super) use self::publisher::{NotPublished, Publisher};
 pub(super) use self::subscription::Subscription;
 use crate::config::{NatsAddress, NatsCredentials};
 
@@ -27,10 +25,10 @@ const SUBJECTS: &str = "pathjitter.>";
 const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// A server that says nothing for so long is away.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The subject of a vantage. What a token of a subject may not contain is an underscore.
-fn subject(vantage: &str) -> String {
+pub(super) fn subject(vantage: &str) -> String {
     let token = vantage.chars().map(|c| match c {
         '.' | '*' | '>' => '_',
         c if c.is_whitespace() || c.is_control() => '_',
@@ -40,7 +38,7 @@ fn subject(vantage: &str) -> String {
 }
 
 /// A connection of its own.
-async fn connect(address: &NatsAddress, options: ConnectOptions) -> io::Result<Context> {
+pub(super) async fn connect(address: &NatsAddress, options: ConnectOptions) -> io::Result<Context> {
     let options = match &address.credentials {
         None => options,
         Some(NatsCredentials::User(user, password)) => options.user_and_password(user.clone(), password.clone()),
@@ -58,7 +56,7 @@ async fn connect(address: &NatsAddress, options: ConnectOptions) -> io::Result<C
 }
 
 /// The stream, which is made where there is none.
-async fn stream(context: &Context) -> io::Result<Stream> {
+pub(super) async fn stream(context: &Context) -> io::Result<Stream> {
     let config = Config {
         name: STREAM.to_owned(),
         subjects: vec![SUBJECTS.to_owned()],

@@ -24,7 +24,6 @@ use crate::correlate::{CoincidenceOptions, TroubleOptions};
 use crate::diagnose::{MonitorOptions, Stage};
 use crate::replay::{Counts, Joined, Joiner, Replay, Told};
 use crate::report::{ColorChoice, JsonLines, Notice, NoticeKind, Output, OutputError, RunText, Seen, Severity, Style};
-use crate::sys::rights;
 use crate::units::Wall;
 
 /// Judges recorded lines.
@@ -32,8 +31,6 @@ use crate::units::Wall;
 /// # Errors
 /// Files that can't be read, input that is none, and output that can't be written.
 pub(super) fn run(plan: &CorrelatePlan) -> anyhow::Result<Exit> {
-    // Nothing here takes any right, and servers are talked to.
-    let _ = rights::give_up();
     // A bus has a runtime of its own.
     let mut batches = input::begin(plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

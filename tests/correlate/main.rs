@@ -3,7 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -11,7 +12,7 @@ use std::sync::OnceLock;
 use jiff::{SignedDuration, Timestamp};
 use jsonschema::Validator;
 use serde_json::Value;
-use support::{Finished, Guest, PATHJITTER, Report, simulations_are_possible};
+use support::{Finished, Guest, PATHJITTER, Report, has_other_users, simulations_are_possible};
 use tempfile::TempDir;
 
 #[test]
@@ -162,6 +163,19 @@ fn what_can_t_be_read_is_named() {
     let ended = run(&[folder.path()], "");
     assert_eq!(ended.code(), 2, "a folder is no log");
     assert!(ended.stderr.contains("directory"), "{}", ended.stderr);
+}
+
+#[test]
+fn root_reads_the_logs_of_others() {
+    if !has_other_users() {
+        return;
+    }
+    let log = Log::of("--virtual-time lossy-uplink");
+    std::os::unix::fs::chown(log.path(), Some(65_534), Some(65_534)).expect("root gives files away");
+    fs::set_permissions(log.path(), Permissions::from_mode(0o600)).expect("root sets modes");
+    let after = log.judged(&[]);
+    assert_eq!((after.code, after.stderr.as_str()), (0, ""));
+    assert_same(&after.events, &log.events(), "lossy-uplink");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use crate::{Lab, path, simulations_are_possible};
 const TRAFFIC: &str = "
 for app in 10.10.9.11 fd00:10:9::11; do
   ping -n -c 2 -i 0.01 -s 57 $app
-  traceroute -n -w 1 -q 1 -m 4 $app
-  traceroute -n -e -w 1 -q 1 -m 4 -T -p 8080 $app
+  traceroute -n -w 5 -q 1 -m 4 $app
+  traceroute -n -e -w 5 -q 1 -m 4 -T -p 8080 $app
   ping -n -c 1 -W 1 -M do -s 1400 $app
   nc -n -z -w 1 $app 8081
   nc -n -z -w 1 $app 8083

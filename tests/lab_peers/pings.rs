@@ -35,8 +35,8 @@ fn the_delay_is_that_of_the_links_and_the_ttl_is_less_by_one_for_each_router() {
         return;
     }
     let network = path(&[]);
-    let pings = APP.map(|app| Lab::start(&network, &format!("ping -n -c 50 -i 0.02 -W 1 {app}")));
-    let fpings = APP.map(|app| Lab::start(&network, &format!("fping -q -C 50 -p 20 -t 1000 {app}")));
+    let pings = APP.map(|app| Lab::start(&network, &format!("ping -n -c 50 -i 0.02 -W 5 {app}")));
+    let fpings = APP.map(|app| Lab::start(&network, &format!("fping -q -C 50 -p 20 -t 5000 {app}")));
     for lab in pings {
         let output = lab.finish().text();
         assert!(output.contains("50 received, 0% packet loss"), "{output}");
@@ -76,8 +76,8 @@ fn loss_is_what_the_ledger_says_and_the_ledger_says_what_the_file_says() {
         return;
     }
     let network = path(&[("host-r1", "forward.loss = 0.2"), ("r3-app", "reverse.loss = 0.1")]);
-    let pings = APP.map(|app| Lab::start(&network, &format!("ping -n -q -c 1200 -i 0.003 -W 1 {app}")));
-    let fpings = APP.map(|app| Lab::start(&network, &format!("fping -q -C 1200 -p 3 -t 1000 {app}")));
+    let pings = APP.map(|app| Lab::start(&network, &format!("ping -n -q -c 1200 -i 0.003 -W 5 {app}")));
+    let fpings = APP.map(|app| Lab::start(&network, &format!("fping -q -C 1200 -p 3 -t 5000 {app}")));
     let pings = pings.map(Lab::finish).map(|ended| {
         let output = ended.text();
         let lost = 1200 - count(&output, " received");
@@ -102,7 +102,7 @@ fn ping_sees_every_duplicate_that_a_link_makes() {
         return;
     }
     let network = path(&[("host-r1", "reverse.duplicate = 0.3")]);
-    let labs = APP.map(|app| Lab::start(&network, &format!("ping -n -c 400 -i 0.005 -W 1 {app}")));
+    let labs = APP.map(|app| Lab::start(&network, &format!("ping -n -c 400 -i 0.005 -W 5 {app}")));
     for lab in labs {
         let ended = lab.finish();
         let output = ended.text();
@@ -137,7 +137,7 @@ fn the_distribution_of_jitter_is_the_configured_one() {
     // Farther apart than jitter can bring two packets together, which then would have to queue.
     let labs = kinds.map(|(jitter, quantile)| {
         let network = path(&[("r1-r2", &format!("forward.jitter = {jitter}"))]);
-        let lab = Lab::start(&network, &format!("fping -q -C 400 -p 10 -t 1000 {}", APP[0]));
+        let lab = Lab::start(&network, &format!("fping -q -C 400 -p 10 -t 5000 {}", APP[0]));
         (jitter, quantile, lab)
     });
     // Dvoretzky, Kiefer, Wolfowitz: no share of 400 values is farther from its probability, but once in a million times.
@@ -165,7 +165,7 @@ fn a_slow_link_takes_the_time_of_its_bits() {
     // 1,000 bytes at 1 Mbit/s take 8 ms, there and back. The headers are of 28 and 48 bytes.
     let network = path(&[("r1-r2", "set.bandwidth = '1Mbit/s'")]);
     let labs = [(APP[0], 972), (APP[1], 952)]
-        .map(|(app, size)| Lab::start(&network, &format!("ping -n -q -c 20 -i 0.05 -W 1 -s {size} {app}")));
+        .map(|(app, size)| Lab::start(&network, &format!("ping -n -q -c 20 -i 0.05 -W 5 -s {size} {app}")));
     for lab in labs {
         let output = lab.finish().text();
         assert_rtt(ping_rtts_us(&output)[0], RTT_US + 16_000.0, &output);

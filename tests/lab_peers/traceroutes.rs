@@ -50,8 +50,9 @@ impl Hop<'_> {
 }
 
 /// Starts a trace, probe by probe, so that they are not all late for the same reason. By default a router answers six at once.
+/// It waits for an answer longer than a busy machine ever stood still.
 pub(crate) fn trace(network: &str, arguments: &str) -> Lab {
-    Lab::start(network, &format!("traceroute -n -w 1 -N 1 {arguments}"))
+    Lab::start(network, &format!("traceroute -n -w 5 -N 1 {arguments}"))
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn a_router_that_answers_from_another_address_is_seen_under_that() {
     ];
     let labs = cases.map(|case| {
         let script = format!(
-            "traceroute -n -w 1 -q 3 -m 3 {}; ping -n -c 1 -W 1 {} >&2",
+            "traceroute -n -w 5 -q 3 -m 3 {}; ping -n -c 1 -W 1 {} >&2",
             case.0, case.2
         );
         (Lab::start("other-address", &script), case)

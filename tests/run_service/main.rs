@@ -102,8 +102,15 @@ fn sum(windows: &[&Value], key: &str) -> u64 {
         .sum()
 }
 
+/// The events of this name, in order.
+fn named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["event"] == name).collect()
+}
+
 /// Messages of the events of this name.
 fn messages<'a>(events: &'a [Value], name: &str) -> Vec<&'a str> {
-    let named = events.iter().filter(|event| event["event"] == name);
-    named.filter_map(|event| event["message"].as_str()).collect()
+    named(events, name)
+        .into_iter()
+        .filter_map(|event| event["message"].as_str())
+        .collect()
 }

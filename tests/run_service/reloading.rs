@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::{Guest, Lab, PATHJITTER};
-use crate::{is, is_whole_window, messages, read, running, sum, windows_of};
+use crate::{is, is_whole_window, messages, named, read, running, sum, windows_of};
 
 /// A service with a file of its own.
 struct Configured {
@@ -207,11 +207,7 @@ fn a_name_that_points_elsewhere_is_followed() {
     run.wait_for(window_at("\"127.0.0.3\""));
     run.signal("TERM");
     let report = read(&run.finish());
-    let resolved: Vec<_> = report
-        .events
-        .iter()
-        .filter(|event| event["event"] == "resolve")
-        .collect();
+    let resolved = named(&report.events, "resolve");
     let addresses: Vec<_> = resolved
         .iter()
         .map(|event| event["addresses"][0].as_str().unwrap())
@@ -256,11 +252,7 @@ fn a_name_server_that_is_down_is_said_once_and_nobody_is_lost_by_it() {
     run.wait_for(|line| line.contains("\"resolve\"") && line.contains("\"severity\":\"info"));
     run.signal("TERM");
     let report = read(&run.finish());
-    let resolved: Vec<_> = report
-        .events
-        .iter()
-        .filter(|event| event["event"] == "resolve")
-        .collect();
+    let resolved = named(&report.events, "resolve");
     assert_eq!(
         resolved.len(),
         3,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::{Host, Lab, Listener, Pair, as_nobody, nobody_gid};
-use crate::{OPEN, is, messages, read, running, sum, windows_of};
+use crate::{OPEN, is, messages, named, read, running, sum, windows_of};
 
 /// Counts echo requests and first SYNs that arrive.
 const COUNTERS: &str = "table inet t {
@@ -79,11 +79,7 @@ fn a_name_that_does_not_resolve_is_said_and_keeps_nobody_from_the_others() {
     let host = lab.host("alone");
     let args = "--json --window 1s --duration 2500ms lost=no-such-host.invalid there=127.0.0.2";
     let report = read(&running(&host, args).finish());
-    let said: Vec<_> = report
-        .events
-        .iter()
-        .filter(|event| event["event"] == "resolve")
-        .collect();
+    let said = named(&report.events, "resolve");
     assert_eq!(said.len(), 1, "once, however often it is tried");
     assert_eq!(
         (&said[0]["target"], &said[0]["severity"]),

@@ -311,12 +311,10 @@ impl Sink for RunSink {
             since: at.mono,
         };
         self.ids.insert(entry.key(), id);
+        let known = Arc::new(known);
+        self.show(Worth::Word, || Told::Admitted(Arc::clone(&known)));
+        self.outbox.put(Worth::Word, Job::Admitted(Arc::clone(&known)));
         if let Some(place) = self.members.get_mut(id.index()) {
-            let known = Arc::new(known);
-            if let Some(exhibit) = &self.exhibit {
-                exhibit.put(Worth::Word, Told::Admitted(Arc::clone(&known)));
-            }
-            self.outbox.put(Worth::Word, Job::Admitted(Arc::clone(&known)));
             *place = Some(Member { known, purpose });
         }
         self.count_interval(id, true);

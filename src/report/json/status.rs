@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::escape;
 use super::incident::{IncidentBody, Seen};
-use super::window::{CountFields, LossFields, RttFields};
+use super::window::SpanFields;
 use super::{SeriesFields, number, timestamp};
 use crate::diagnose::{Incident, Stage};
 use crate::report::identity::RunIdentity;
-use crate::report::window::{Completeness, WindowReport};
+use crate::report::window::WindowReport;
 use crate::series::Series;
 use crate::units::{Mono, Wall};
 
@@ -150,27 +150,15 @@ impl<'a> TargetFields<'a> {
 
 #[derive(Serialize)]
 struct WindowFields {
-    window_start: String,
-    window_s: f64,
-    complete: bool,
     #[serde(flatten)]
-    counts: CountFields,
-    #[serde(flatten)]
-    loss: LossFields,
-    #[serde(flatten)]
-    rtt: RttFields,
+    span: SpanFields,
     self_noise: bool,
 }
 
 impl WindowFields {
     fn new(window: &WindowReport<'_>) -> Self {
         Self {
-            window_start: timestamp(window.start),
-            window_s: number::seconds(window.length),
-            complete: window.completeness == Completeness::Complete,
-            counts: CountFields::new(&window.summary.counts),
-            loss: LossFields::new(window.summary.loss),
-            rtt: RttFields::new(window.summary.rtt.as_ref()),
+            span: SpanFields::new(window),
             self_noise: window.self_noise(),
         }
     }

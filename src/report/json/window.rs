@@ -10,15 +10,8 @@ use crate::stats::{Counts, IpdvSummary, Proportion, RttSummary};
 pub(super) struct WindowBody<'a> {
     #[serde(flatten)]
     series: SeriesFields<'a>,
-    window_start: String,
-    window_s: f64,
-    complete: bool,
     #[serde(flatten)]
-    counts: CountFields,
-    #[serde(flatten)]
-    loss: LossFields,
-    #[serde(flatten)]
-    rtt: RttFields,
+    span: SpanFields,
     jitter_rfc3550_us: Option<f64>,
     ipdv_p50_us: Option<f64>,
     ipdv_p99_us: Option<f64>,
@@ -48,15 +41,7 @@ impl<'a> WindowBody<'a> {
         let refused = |pick: fn(&RttSummary) -> _| summary.refused_rtt.as_ref().map(pick).map(number::micros);
         Self {
             series: SeriesFields::new(report.series),
-            window_start: timestamp(report.start),
-            window_s: number::seconds(report.length),
-            complete: match report.completeness {
-                Completeness::Complete => true,
-                Completeness::Cut => false,
-            },
-            counts: CountFields::new(&summary.counts),
-            loss: LossFields::new(summary.loss),
-            rtt: RttFields::new(summary.rtt.as_ref()),
+            span: SpanFields::new(report),
             jitter_rfc3550_us: summary.jitter_rfc3550_us.and_then(number::micros_of),
             ipdv_p50_us: ipdv(|ipdv| ipdv.p50),
             ipdv_p99_us: ipdv(|ipdv| ipdv.p99),
@@ -70,6 +55,36 @@ impl<'a> WindowBody<'a> {
             group: report.group,
             labels: Labels(report.labels),
             rtt_hist_ns: Histogram::new(&summary.rtt_cells),
+        }
+    }
+}
+
+/// What became of the probes of a window, in its line and in the state of a service.
+#[derive(Serialize)]
+pub(super) struct SpanFields {
+    window_start: String,
+    window_s: f64,
+    complete: bool,
+    #[serde(flatten)]
+    counts: CountFields,
+    #[serde(flatten)]
+    loss: LossFields,
+    #[serde(flatten)]
+    rtt: RttFields,
+}
+
+impl SpanFields {
+    pub(super) fn new(report: &WindowReport<'_>) -> Self {
+        Self {
+            window_start: timestamp(report.start),
+            window_s: number::seconds(report.length),
+            complete: match report.completeness {
+                Completeness::Complete => true,
+                Completeness::Cut => false,
+            },
+            counts: CountFields::new(&report.summary.counts),
+            loss: LossFields::new(report.summary.loss),
+            rtt: RttFields::new(report.summary.rtt.as_ref()),
         }
     }
 }
