@@ -26,9 +26,14 @@ fn watching(pair: &Pair) -> Guest {
     run
 }
 
-/// Reads the stream once the host has been well again for some windows.
+/// Reads the stream once the service has told that it stood still, and some windows more.
 fn ended(mut run: Guest) -> Report {
     run.wait_for(|line| line.contains("\"own_noise\""));
+    well_again(run)
+}
+
+/// Reads the stream once the host has been well again for some windows.
+fn well_again(mut run: Guest) -> Report {
     run.wait_for_many(4, |line| is_whole_window(line, "app"));
     run.signal("TERM");
     read(&run.finish())
@@ -86,7 +91,7 @@ fn a_service_that_gets_no_processor_time_is_an_incident_of_its_own_host_alone() 
     group.write("cpu.cfs_quota_us", "2000");
     run.wait_for(|line| line.contains("\"incident_open\""));
     group.write("cpu.cfs_quota_us", "-1");
-    let report = ended(run);
+    let report = well_again(run);
     assert_nothing_lost(&report);
     assert_no_incident(&report);
     let incidents = report.events.iter().filter(|event| event["event"] == "incident_open");
