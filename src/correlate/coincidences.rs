@@ -32,17 +32,19 @@ mod habit;
 mod incidents;
 mod onsets;
 mod stream;
+mod turning;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use self::backend::{Backend, Spike};
-use self::channel::{CHANNELS, Channel};
-use self::gathering::{Gathering, MEMORY};
+use self::channel::Channel;
+use self::gathering::Gathering;
 use self::group::Group;
 use self::incidents::{Alarm, Incidents};
 use self::onsets::Onsets;
 use self::stream::Followed;
+use self::turning::Turning;
 use super::{AnomalyKind, Change, GroupId, Stream, Suspicion};
 use crate::detect::{Finding, Found, Level};
 use crate::outcome::{Event, What};
@@ -75,7 +77,7 @@ pub struct Coincidences {
     incidents: Incidents,
     /// Per backend: until when it is said to be suspected.
     suspected: Vec<(Mono, Mono)>,
-    turned_at: Option<Mono>,
+    turning: Turning,
     changes: VecDeque<Change>,
 }
 
@@ -92,7 +94,7 @@ impl Coincidences {
             discounted: VecDeque::new(),
             incidents: Incidents::default(),
             suspected: Vec::new(),
-            turned_at: None,
+            turning: Turning::default(),
             changes: VecDeque::new(),
         }
     }
@@ -154,7 +156,7 @@ impl Coincidences {
                 if let Some(Some(backend)) = self.backends.get_mut(followed.stream.target.index()) {
                     backend.sent(event.sent_at);
                 }
-                self.turned_at.get_or_insert(event.sent_at);
+                self.turning.probed(event.sent_at);
             }
             What::Answered(answered) => followed.answered(event.seq, answered.timing.rtt),
             What::SendFailed(_) | What::TimedOut | What::Duplicate | What::LateAfterClose | What::Settled(_) => {}
@@ -211,17 +213,13 @@ impl Coincidences {
     /// When [`handle_deadline`](Self::handle_deadline) has something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Mono> {
-        let turn = self.turned_at.map(|at| at.after(TURN));
-        self.incidents.next_deadline().into_iter().chain(turn).min()
+        let deadlines = [self.incidents.next_deadline(), self.turning.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Says what is new at `now`: everything that arrived and was found before must have been handed over.
     pub fn handle_deadline(&mut self, now: Mono) {
-        if let Some(turned_at) = self.turned_at
-            && now >= turned_at.after(TURN)
-        {
-            self.turn(turned_at, now);
-        }
+        self.turn(now);
         let everybody = &self.groups[0].members;
         self.incidents.turn(now, &self.backends, everybody, &mut self.changes);
     }
@@ -376,82 +374,6 @@ impl Coincidences {
     fn is_discounted(&self, at: Mono) -> bool {
         self.discounted.iter().any(|(from, to)| (*from..=*to).contains(&at))
     }
-
-    /// Learns habits, and computes what may be spent by them.
-    fn turn(&mut self, turned_at: Mono, now: Mono) {
-        self.turned_at = Some(now);
-        let timeout = self
-            .streams
-            .iter()
-            .flatten()
-            .map(|followed| followed.stream.timeout)
-            .max();
-        let window = self.groups.iter().map(|group| group.window).max().unwrap_or_default();
-        let settled = now.before(timeout.unwrap_or_default() + window.saturating_mul(2) + SLACK);
-        self.onsets.forget_before(settled);
-        let elapsed = now.since(turned_at).as_secs_f64();
-        for target in self.groups[0].members.clone() {
-            self.refresh(target);
-            if let Some(Some(backend)) = self.backends.get_mut(target.index()) {
-                backend.turn(elapsed, settled, now.before(MEMORY));
-            }
-        }
-        self.allow();
-    }
-
-    fn allow(&mut self) {
-        let tests = chance::factor(self.groups.len() * Channel::ALL.len() * 2);
-        let budget = self.options.false_alarms_per_30_days / tests;
-        let suspicious = self.suspicious();
-        // Per backend and level: the share of its episodes that chance makes suspect, in all of its groups.
-        let mut innocent = vec![[0.0; CHANNELS]; self.backends.len()];
-        for group in &self.groups {
-            for member in &group.members {
-                let Some(sums) = innocent.get_mut(member.index()) else {
-                    continue;
-                };
-                for (channel, sum) in sums.iter_mut().enumerate() {
-                    *sum += group.allowance(channel).innocent;
-                }
-            }
-        }
-        for (backend, innocent) in self.backends.iter_mut().zip(&innocent) {
-            let Some(backend) = backend else {
-                continue;
-            };
-            for (channel, innocent) in innocent.iter().enumerate() {
-                backend.rates[channel] = backend.habits.rate(channel, *innocent);
-            }
-        }
-        for group in &mut self.groups {
-            group.turn(&self.backends, budget, suspicious);
-        }
-    }
-
-    /// How unlikely a coincidence is that may be a fault.
-    fn suspicious(&self) -> f64 {
-        SUSPICIOUS / chance::factor(self.groups.len())
-    }
-
-    /// Sums up the series of a backend.
-    fn refresh(&mut self, target: TargetId) {
-        let Some(Some(backend)) = self.backends.get_mut(target.index()) else {
-            return;
-        };
-        let streams = || {
-            backend
-                .series
-                .iter()
-                .filter_map(|series| self.streams.get(series.index())?.as_ref())
-        };
-        backend.interval = streams()
-            .map(|followed| followed.stream.interval)
-            .min()
-            .unwrap_or_default();
-        backend.baseline = streams().map(|followed| followed.baseline).max().unwrap_or_default();
-        let pace = |followed: &Followed| 1.0 / followed.stream.interval.as_secs_f64().max(SHORTEST_S);
-        backend.pace = streams().map(pace).sum();
-    }
 }
 
 /// The smallest group that has 80 % of all that spike; without one, that with the most.
@@ -460,9 +382,6 @@ fn best(alarms: &[Alarm], widest: usize) -> Option<&Alarm> {
     let smallest = alarms.iter().filter(covers).min_by_key(|alarm| alarm.size);
     smallest.or_else(|| alarms.iter().max_by_key(|alarm| alarm.members.len()))
 }
-
-/// Habits change slowly; the first burst of a run comes after the first of these.
-const TURN: Duration = Duration::from_secs(5);
 
 /// A coincidence that is less likely may be a fault. Two backends with an episode per 9 s each are at 5 %.
 const SUSPICIOUS: f64 = 0.1;
@@ -473,17 +392,11 @@ const SUSPECT_FOR: Duration = Duration::from_secs(2);
 /// More that coincide are judged by their number.
 const MOST_REPEATED: usize = 8;
 
-/// Findings may come after their timeout by this much.
-const SLACK: Duration = Duration::from_secs(1);
-
 /// Stalls of this host that are remembered. Later findings of older ones are rare.
 const MAX_DISCOUNTED: usize = 64;
 
 /// Suspicions that nobody polled. Incidents are bounded by themselves.
 const MAX_CHANGES: usize = 4_096;
-
-/// No series is probed more often.
-const SHORTEST_S: f64 = 1e-6;
 
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,8 @@ pub(in crate::app) struct RunSink {
     intervals: BTreeMap<Duration, usize>,
     /// The latest moment that is known.
     now: Mono,
+    /// When windows were last told: what was over then and is not told yet is due since then.
+    more_at: Mono,
 }
 
 /// A series that is about to be admitted.
@@ -92,6 +94,7 @@ impl RunSink {
             settled: 0,
             intervals: BTreeMap::new(),
             now: Mono::default(),
+            more_at: Mono::default(),
         }
     }
 
@@ -171,7 +174,7 @@ impl RunSink {
         let upset = self.host.take_rest();
         self.tell_upset(upset);
         self.windows.close(now);
-        self.tell_windows(now);
+        self.tell_windows(now, usize::MAX);
         self.monitor.close(now);
         self.tell(now);
     }
@@ -234,9 +237,13 @@ impl RunSink {
         }
     }
 
-    /// Hands over the windows that are over.
-    fn tell_windows(&mut self, now: Mono) {
-        while let Some(closed) = self.windows.poll_closed(now) {
+    /// Hands over the windows that are over, up to so many: packets don't wait for the figures of ten thousand targets.
+    fn tell_windows(&mut self, now: Mono, most: usize) {
+        self.more_at = now;
+        for _ in 0..most {
+            let Some(closed) = self.windows.poll_closed(now) else {
+                return;
+            };
             let Some(member) = self.member(closed.series) else {
                 continue;
             };
@@ -357,7 +364,8 @@ impl Sink for RunSink {
     }
 
     fn next_deadline(&mut self) -> Option<Mono> {
-        let windows = self.windows.next_deadline().map(|at| self.host.not_before(at));
+        let windows = self.windows.next_deadline();
+        let windows = windows.map(|at| self.host.not_before(at).max(self.more_at));
         windows.into_iter().chain(self.monitor.next_deadline()).min()
     }
 
@@ -369,7 +377,7 @@ impl Sink for RunSink {
         let upset = self.host.take(now.mono);
         self.tell_upset(upset);
         if self.host.is_known(now.mono) {
-            self.tell_windows(now.mono);
+            self.tell_windows(now.mono, WINDOWS_AT_ONCE);
         }
         self.forget(now.mono);
     }
@@ -398,3 +406,6 @@ const fn series_of(news: &News) -> Option<SeriesId> {
         News::Incident(..) | News::OwnNoise(_) | News::ControlSpiked { .. } => None,
     }
 }
+
+/// Two milliseconds' work.
+const WINDOWS_AT_ONCE: usize = 256;

@@ -20,6 +20,8 @@ pub(super) struct Backend {
     pub(super) baseline: Duration,
     /// Episodes per probe, per level: as of the last turn.
     pub(super) rates: [f64; CHANNELS],
+    /// The share of its episodes that chance makes suspect, per level: added up in a turn.
+    pub(super) innocent: [f64; CHANNELS],
     pub(super) habits: Habits,
     sends: VecDeque<Mono>,
     spikes: VecDeque<Spike>,
@@ -60,6 +62,7 @@ impl Backend {
             pace: 0.0,
             baseline: Duration::ZERO,
             rates: [1.0; CHANNELS],
+            innocent: [0.0; CHANNELS],
             habits: Habits::default(),
             sends: VecDeque::new(),
             spikes: VecDeque::new(),

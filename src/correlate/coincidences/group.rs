@@ -65,22 +65,34 @@ impl Group {
         self.allowances[channel]
     }
 
-    /// Computes the window and what may be spent: `budget` false alarms in 30 days for every test of every level, and suspicion at
-    /// `suspicious`.
-    pub(super) fn turn(&mut self, backends: &[Option<Backend>], budget: f64, suspicious: f64) {
-        let members: Vec<&Backend> = self
-            .members
-            .iter()
+    /// Computes the window. How many members there are.
+    pub(super) fn set_window(&mut self, backends: &[Option<Backend>]) -> usize {
+        let probed = || self.probed(backends);
+        let interval = probed().map(|backend| backend.interval).max().unwrap_or_default();
+        let baseline = probed().map(|backend| backend.baseline).max().unwrap_or_default();
+        self.window = interval.saturating_mul(2).saturating_add(baseline);
+        self.members.len()
+    }
+
+    /// Computes what a level may be: `budget` false alarms in 30 days for each of its tests, and suspicion at `suspicious`. How many members
+    /// there are.
+    pub(super) fn set_allowance(
+        &mut self,
+        backends: &[Option<Backend>],
+        channel: usize,
+        (budget, suspicious): (f64, f64),
+    ) -> usize {
+        let members: Vec<&Backend> = self.probed(backends).collect();
+        self.allowances[channel] = allow(&members, channel, self.window.as_secs_f64(), (budget, suspicious));
+        self.members.len()
+    }
+
+    /// Members that anybody probes.
+    fn probed<'a>(&'a self, backends: &'a [Option<Backend>]) -> impl Iterator<Item = &'a Backend> {
+        let members = self.members.iter();
+        members
             .filter_map(|target| backends.get(target.index())?.as_ref())
             .filter(|backend| !backend.series.is_empty())
-            .collect();
-        let interval = members.iter().map(|backend| backend.interval).max().unwrap_or_default();
-        let baseline = members.iter().map(|backend| backend.baseline).max().unwrap_or_default();
-        self.window = interval.saturating_mul(2).saturating_add(baseline);
-        let window = self.window.as_secs_f64();
-        for (channel, allowance) in self.allowances.iter_mut().enumerate() {
-            *allowance = allow(&members, channel, window, (budget, suspicious));
-        }
     }
 }
 
