@@ -39,7 +39,7 @@ use crate::localize::Unit;
 use crate::outcome::{Event, Proto, StampSource};
 use crate::series::Series;
 use crate::sweep::{PathChange, PathReport, SweepOptions};
-use crate::units::{Mono, ProbeSeq, Rtt, SeriesId};
+use crate::units::{Mono, ProbeSeq, Rtt, SeriesId, TargetId};
 
 /// How a run is judged.
 #[derive(Clone, Copy, Debug)]
@@ -186,6 +186,8 @@ pub struct Monitor {
     news: VecDeque<News>,
     /// When to look after what has no deadline of its own; `None` before there is a series.
     tick: Option<Mono>,
+    /// Who is next to have thresholds lent, and since when.
+    lending: Option<(TargetId, Mono)>,
 }
 
 impl Monitor {
@@ -203,6 +205,7 @@ impl Monitor {
             cases: Cases::default(),
             news: VecDeque::new(),
             tick: None,
+            lending: None,
         }
     }
 
@@ -320,6 +323,7 @@ impl Monitor {
             self.troubles.next_deadline(),
             self.cases.next_deadline(),
             self.tick,
+            self.lending.map(|(_, since)| since),
         ];
         judges.into_iter().flatten().min()
     }
@@ -337,10 +341,11 @@ impl Monitor {
         self.take_changes(now);
         if self.tick.is_some_and(|tick| tick <= now) {
             self.tick = Some(now.after(TICK));
-            self.lend_thresholds();
+            self.lending = Some((TargetId::new(0), now));
             let everybody = self.table.backends().map(|(target, _)| target);
             self.cases.set_own_trouble(self.own.trouble(now), everybody, now);
         }
+        self.lend_thresholds(now);
         self.take_traces(now);
         self.look_after_cases(now);
         self.tell_paths(now);
@@ -368,9 +373,12 @@ impl Monitor {
         self.detector.level(id)
     }
 
-    /// SYNs are sent seldom, and pings of the same backend know sooner what is normal.
-    fn lend_thresholds(&mut self) {
-        for (_, backend) in self.table.backends() {
+    /// SYNs are sent seldom, and pings of the same backend know sooner what is normal. So many backends at a time: packets don't wait for
+    /// ten thousand.
+    fn lend_thresholds(&mut self, now: Mono) {
+        let Some((from, _)) = self.lending.take() else { return };
+        let mut backends = self.table.backends_from(from);
+        for (_, backend) in backends.by_ref().take(LENT_AT_ONCE) {
             let of = |proto: Proto| backend.probes.iter().filter(move |(_, other)| *other == proto);
             let Some((pings, _)) = of(Proto::Icmp).next() else {
                 continue;
@@ -379,6 +387,7 @@ impl Monitor {
                 self.detector.lend(*pings, *syns);
             }
         }
+        self.lending = backends.next().map(|(next, _)| (next, now));
     }
 
     /// What was measured while this host stood still is nobody else's fault.
@@ -448,6 +457,9 @@ impl Launcher for Monitor {
 
 /// Stalls and traces that are a second old are news.
 const TICK: Duration = Duration::from_secs(1);
+
+/// A millisecond's work.
+const LENT_AT_ONCE: usize = 1_024;
 
 #[cfg(test)]
 mod tests;

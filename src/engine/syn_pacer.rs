@@ -9,21 +9,20 @@ use crate::units::Mono;
 pub(super) struct SynPacer {
     /// Time between two SYNs; zero is no ceiling.
     spacing: Duration,
-    /// How much later a bucket is full that was just emptied, and holds one SYN again.
+    /// How much later a bucket is full that holds one SYN.
     depth: Duration,
-    /// When the bucket will be full again.
-    full_at: Mono,
+    /// When the bucket will be full again; `None` before the first SYN.
+    full_at: Option<Mono>,
 }
 
 impl SynPacer {
-    /// A full bucket.
+    /// A bucket that holds [`LEAST_BURST`] SYNs.
     pub(super) fn new(max_rate_hz: Option<u32>) -> Self {
         let spacing = max_rate_hz.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-        let depth = SAVED.max(spacing * LEAST_BURST).saturating_sub(spacing);
         Self {
             spacing,
-            depth,
-            full_at: Mono::default(),
+            depth: SAVED.max(spacing * LEAST_BURST).saturating_sub(spacing),
+            full_at: None,
         }
     }
 
@@ -31,22 +30,24 @@ impl SynPacer {
     pub(super) fn try_take(&mut self, now: Mono) -> bool {
         let ready = now >= self.next_slot();
         if ready {
-            self.full_at = self.full_at.max(now).after(self.spacing);
+            let others = self.spacing * (LEAST_BURST - 1);
+            let full_at = self.full_at.unwrap_or_else(|| now.after(self.depth).before(others));
+            self.full_at = Some(full_at.max(now).after(self.spacing));
         }
         ready
     }
 
     /// When the next SYN may leave.
     pub(super) fn next_slot(&self) -> Mono {
-        self.full_at.before(self.depth)
+        self.full_at.unwrap_or_default().before(self.depth)
     }
 }
 
-/// Who needs all that the ceiling allows makes up for a moment in which this host stood still, and is not behind for ever after. It is one
-/// SYN of a series at most: slots that were missed are not made good for.
-const SAVED: Duration = Duration::from_millis(100);
+/// Who needs all that the ceiling allows makes up for a time in which this host stood still, and is not behind for ever after. It is one SYN
+/// of a series at most: slots that were missed are not made good for.
+const SAVED: Duration = Duration::from_secs(1);
 
-/// How many SYNs may leave at once under a low ceiling.
+/// How many SYNs may leave at once in the beginning, and under a low ceiling.
 const LEAST_BURST: u32 = 32;
 
 #[cfg(test)]
@@ -60,16 +61,21 @@ mod tests {
         let taken = (0..1_000_000_u64)
             .filter(|&us| pacer.try_take(start.after(Duration::from_micros(us))))
             .count();
-        assert!((1_099..=1_100).contains(&taken), "{taken} SYNs in a second");
+        assert!((1_031..=1_032).contains(&taken), "{taken} SYNs in a second");
     }
 
     #[test]
-    fn a_low_ceiling_lets_as_many_leave_at_once() {
-        for (rate, burst) in [(1, 32), (100, 32), (320, 32), (1_000, 100), (10_000, 1_000)] {
+    fn a_few_leave_at_once_and_after_a_pause_as_many_as_in_a_second() {
+        for (rate, after_a_pause) in [(1, 32), (10, 32), (100, 100), (10_000, 10_000)] {
             let mut pacer = SynPacer::new(Some(rate));
-            let now = Mono::from_nanos(100_000_000_000);
-            let taken = (0..100_000).filter(|_| pacer.try_take(now)).count();
-            assert_eq!(taken, burst, "at {rate} a second");
+            let start = Mono::from_nanos(100_000_000_000);
+            let mut taken = |at| (0..100_000).filter(|_| pacer.try_take(at)).count();
+            assert_eq!(taken(start), 32, "at {rate} a second");
+            assert_eq!(
+                taken(start.after(Duration::from_mins(1))),
+                after_a_pause,
+                "at {rate} a second"
+            );
         }
     }
 
@@ -77,11 +83,11 @@ mod tests {
     fn who_stood_still_for_a_moment_is_not_behind_after_it() {
         let mut pacer = SynPacer::new(Some(10_000));
         let start = Mono::from_nanos(5_000_000_000);
-        // One SYN is due every 100 us, and nobody looks for 90 ms.
+        // One SYN is due every 100 us, and nobody looks for 900 ms.
         let (mut left, mut due) = (0, 0);
-        for us in (0..500_000_u64).step_by(100) {
+        for us in (0..3_000_000_u64).step_by(100) {
             due += 1;
-            if !(200_000..290_000).contains(&us) {
+            if !(200_000..1_100_000).contains(&us) {
                 while left < due && pacer.try_take(start.after(Duration::from_micros(us))) {
                     left += 1;
                 }

@@ -124,7 +124,12 @@ impl Table {
 
     /// Backends that are probed, in order of their numbers.
     pub(super) fn backends(&self) -> impl Iterator<Item = (TargetId, &Backend)> {
-        let numbered = (0..).map(TargetId::new).zip(&self.backends);
+        self.backends_from(TargetId::new(0))
+    }
+
+    /// Those from one on.
+    pub(super) fn backends_from(&self, first: TargetId) -> impl Iterator<Item = (TargetId, &Backend)> {
+        let numbered = (0..).map(TargetId::new).zip(&self.backends).skip(first.index());
         let known = numbered.filter_map(|(id, backend)| Some((id, backend.as_ref()?)));
         known.filter(|(_, backend)| !backend.probes.is_empty())
     }

@@ -361,7 +361,7 @@ fn a_closed_port_refuses_every_syn() {
 #[test]
 fn slots_do_not_hold_syns_back_beyond_the_rate_that_the_pacer_allows() {
     in_fresh_network(|| {
-        let slot = Duration::from_secs(1);
+        let slot = Duration::from_secs(2);
         let run = Run::start_with(NativeOptions {
             slot,
             max_syn_rate: Some(1_000),
@@ -378,9 +378,12 @@ fn slots_do_not_hold_syns_back_beyond_the_rate_that_the_pacer_allows() {
         };
         let late: Vec<Duration> = finished.sink.events.iter().filter_map(late_by).collect();
         assert_eq!(late.len(), 600);
-        // They take 0.6 s. With a burst of 100 and no more in each slot, the last would leave 5 s late.
+        // They take 0.6 s. With the first burst in one slot and the others in the next, most would leave 2 s late.
         let latest = late.into_iter().max().unwrap();
-        assert!(latest < Duration::from_secs(2), "{latest:?} after the end of its slot");
+        assert!(
+            latest < Duration::from_millis(1_500),
+            "{latest:?} after the end of its slot"
+        );
     });
 }
 
