@@ -112,17 +112,9 @@ impl Prober {
     /// When [`handle_deadline`](Self::handle_deadline) or [`poll_due`](Self::poll_due) next have something to do.
     pub fn next_deadline(&mut self) -> Option<Mono> {
         let due = self.schedule.next_due();
-        [due, self.next_paced(), self.next_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    /// When the pacer lets the next SYN go that waits for it. A caller that comes later sends fewer SYNs than it may: the pacer saves
-    /// up no more than a burst.
-    #[must_use]
-    pub fn next_paced(&self) -> Option<Mono> {
-        (!self.syn_backlog.is_empty()).then(|| self.syn_pacer.next_slot())
+        // A caller that comes later sends no fewer SYNs for it: the pacer saves them up for a second.
+        let paced = (!self.syn_backlog.is_empty()).then(|| self.syn_pacer.next_slot());
+        [due, paced, self.next_timeout()].into_iter().flatten().min()
     }
 
     /// When the next probe times out.

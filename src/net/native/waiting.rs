@@ -60,9 +60,7 @@ impl<S: Sink> Native<S> {
         let in_flight = Proto::ALL.iter().any(|&proto| self.prober.in_flight(proto) > 0);
         let reading = in_flight.then(|| now.after(Duration::from_nanos(1)));
         let slotted = [deadline, reading].into_iter().flatten().min();
-        let slotted = slotted.map(|at| end_of_slot(at, self.slot));
-        // Once a slot, no more than the pacer's burst would leave, whatever the rate that it is set to.
-        [slotted, self.prober.next_paced()].into_iter().flatten().min()
+        slotted.map(|at| end_of_slot(at, self.slot))
     }
 
     /// When the launcher may next ask for a probe.
